@@ -1,0 +1,1 @@
+"""Actors do: each module is one process role or one outside system."""

@@ -1,0 +1,79 @@
+"""Calls to a named actor: found when first needed, found again when it died, with a deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import ray
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+
+from actors.naming import LEDGER, MARKET_FEED, NAMESPACE, SUPERVISOR, broker
+from agents import ports
+from agents.errors import PolyfleetError, Unavailable
+
+#: Seconds that a call may take unless told otherwise.
+DEADLINE = 30.0
+
+
+class Remote:
+    """The service of a named actor: any attribute is an async method that runs there.
+
+    Errors of ours (`PolyfleetError`) are raised here as they were raised there; a dead, unreachable or late actor
+    is `Unavailable`.
+    """
+
+    def __init__(self, name: str, deadline: float = DEADLINE) -> None:
+        self._name = name
+        self._deadline = deadline
+        self._handle: Any = None
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        if method.startswith("__"):
+            raise AttributeError(method)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await self._call(method, args, kwargs)
+
+        return call
+
+    async def _call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        deadline = self._deadline + float(kwargs.get("wait") or kwargs.get("timeout") or 0)
+        try:
+            if self._handle is None:
+                self._handle = await asyncio.to_thread(ray.get_actor, self._name, NAMESPACE)
+            async with asyncio.timeout(deadline):
+                return await self._handle.call.remote(method, *args, **kwargs)
+        except RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, PolyfleetError):
+                raise type(cause)(*cause.args) from None
+            raise
+        except (ActorDiedError, ActorUnavailableError) as error:
+            self._handle = None
+            raise Unavailable(f"{self._name} is not running now") from error
+        except ValueError as error:
+            if self._handle is not None:
+                raise
+            raise Unavailable(f"{self._name} has not been started") from error
+        except TimeoutError as error:
+            raise Unavailable(f"{self._name} did not answer {method} within {deadline:g} s") from error
+
+
+def ledger(deadline: float = DEADLINE) -> ports.Ledger:
+    """Return the ledger."""
+    return cast(ports.Ledger, Remote(LEDGER, deadline))
+
+
+def market_feed(deadline: float = DEADLINE) -> ports.MarketFeed:
+    """Return the market feed."""
+    return cast(ports.MarketFeed, Remote(MARKET_FEED, deadline))
+
+
+def supervisor(deadline: float = DEADLINE) -> ports.Supervisor:
+    """Return the supervisor."""
+    return cast(ports.Supervisor, Remote(SUPERVISOR, deadline))
+
+
+def broker_of(wallet: str, deadline: float = DEADLINE) -> ports.Broker:
+    """Return a wallet's broker."""
+    return cast(ports.Broker, Remote(broker(wallet), deadline))

@@ -1,0 +1,158 @@
+"""Builders of event data: the one place that knows which fields an event of each type carries.
+
+`decision` and `trade` carry the union of the field names of the seed's document and code. Numbers that the seed sends as
+JSON numbers stay numbers; beside them stand exact decimal strings (`size`, `exactPrice`, `fee`), which the books are made of.
+"""
+
+from typing import Any
+
+from agents.model import Decision, Market, Side
+from agents.money import Micro, number, text
+from agents.orders import OrderStatus
+
+
+def decision_data(decision: Decision, *, id: str, timestamp: int, venue_time: int, action: str | None = None) -> dict[str, Any]:
+    """Return the data of a `decision`; `action` overrides the decision's own (a hold with its reason)."""
+    action = action or decision.action
+    return {
+        "id": id,
+        "timestamp": timestamp,
+        "venueTime": venue_time,
+        "market": decision.market.question,
+        "marketId": decision.market.id,
+        "marketQuestion": decision.market.question,
+        "conditionId": decision.market.condition_id,
+        "tokenId": decision.token_id,
+        "outcome": decision.outcome,
+        "action": action,
+        "side": action.upper(),
+        "price": number(decision.price),
+        "confidence": decision.confidence,
+        "reasoning": decision.reasoning,
+        "suggestedAmount": number(decision.size * decision.price // 1_000_000),
+        "size": text(decision.size),
+        "quote": decision.quote,
+    }
+
+
+def trade_data(
+    *,
+    trade_id: str,
+    order_id: str,
+    decision_id: str,
+    wallet: str,
+    market: Market,
+    token_id: str,
+    side: Side,
+    size: Micro,
+    price: Micro,
+    fee: Micro,
+    profit: Micro,
+    maker: bool,
+    tx_hash: str,
+    timestamp: int,
+    venue_time: int,
+) -> dict[str, Any]:
+    """Return the data of a `trade`: one fill of one order, when the venue matched it."""
+    return {
+        "id": f"{trade_id}/{order_id}",
+        "timestamp": timestamp,
+        "venueTime": venue_time,
+        "type": "polymarket",
+        "token": market.question,
+        "market": market.question,
+        "marketId": market.id,
+        "marketQuestion": market.question,
+        "conditionId": market.condition_id,
+        "tokenId": token_id,
+        "outcome": market.outcome(token_id),
+        "action": side.lower(),
+        "side": str(side),
+        "amount": number(size * price // 1_000_000),
+        "price": number(price),
+        "profit": number(profit),
+        "profitLoss": number(profit),
+        "status": "EXECUTED",
+        "txHash": tx_hash,
+        "transactionHash": tx_hash,
+        "tradeId": trade_id,
+        "orderId": order_id,
+        "decisionId": decision_id,
+        "wallet": wallet,
+        "size": text(size),
+        "exactPrice": text(price),
+        "fee": text(fee),
+        "liquidity": "maker" if maker else "taker",
+    }
+
+
+def order_data(
+    *,
+    order_id: str,
+    decision_id: str,
+    wallet: str,
+    market: Market,
+    token_id: str,
+    side: Side,
+    price: Micro,
+    size: Micro,
+    filled: Micro,
+    status: OrderStatus,
+    order_type: str,
+    post_only: bool,
+    venue_time: int,
+    reason: str = "",
+    trade_id: str = "",
+    trade_status: str = "",
+) -> dict[str, Any]:
+    """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled."""
+    data = {
+        "orderId": order_id,
+        "decisionId": decision_id,
+        "wallet": wallet,
+        "marketId": market.id,
+        "marketQuestion": market.question,
+        "conditionId": market.condition_id,
+        "tokenId": token_id,
+        "outcome": market.outcome(token_id),
+        "side": str(side),
+        "price": text(price),
+        "size": text(size),
+        "filled": text(filled),
+        "status": str(status),
+        "orderType": order_type,
+        "postOnly": post_only,
+        "reason": reason,
+        "venueTime": venue_time,
+    }
+    if trade_status:
+        data |= {"tradeId": trade_id, "tradeStatus": trade_status}
+    return data
+
+
+def resolution_data(market: Market, *, venue_time: int) -> dict[str, Any]:
+    """Return the data of the `resolution` that the feed reports: what a share of each token pays."""
+    payouts = market.payouts or (0, 0)
+    return {
+        "marketId": market.id,
+        "marketQuestion": market.question,
+        "conditionId": market.condition_id,
+        "outcome": market.outcomes[payouts.index(max(payouts))] if payouts[0] != payouts[1] else "split",
+        "payouts": {token: text(payout) for token, payout in zip(market.tokens, payouts, strict=True)},
+        "venueTime": venue_time,
+    }
+
+
+def redemption_data(
+    market: Market, *, wallet: str, redeemed: list[dict[str, str]], tx_hash: str, venue_time: int
+) -> dict[str, Any]:
+    """Return the data of the `resolution` that a broker reports once shares were paid out.
+
+    Each line of `redeemed` is {agentId, tokenId, size, payout}, amounts as decimal text.
+    """
+    return resolution_data(market, venue_time=venue_time) | {"wallet": wallet, "redeemed": redeemed, "txHash": tx_hash}
+
+
+def deposit_data(*, wallet: str, address: str, cash: Micro, reason: str) -> dict[str, Any]:
+    """Return the data of the `info` that books cash which came to (or left) a wallet outside trading."""
+    return {"kind": "deposit", "wallet": wallet, "address": address, "cash": text(cash), "message": reason}

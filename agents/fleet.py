@@ -1,0 +1,133 @@
+"""The fleet's state as a fold over the log: agents, counts, books, services. The same code in every process that needs it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.events import Event, Type
+from agents.money import Micro
+from agents.portfolio import Portfolio
+from agents.spec import AgentSpec, AgentState, Desired
+
+
+@dataclass(slots=True)
+class AgentRecord:
+    """What the log says of one agent. Times are wall milliseconds; `started_at` is None while it has no process."""
+
+    spec: AgentSpec
+    created_seq: int
+    state: AgentState = AgentState.PENDING
+    desired: Desired = Desired.RUNNING
+    reason: str = ""
+    blocked: str | None = None
+    incarnation: int = 0
+    pid: int | None = None
+    restarts: int = 0
+    #: Wall milliseconds of the latest restarts, for the restart intensity.
+    restart_times: tuple[int, ...] = ()
+    #: Failures in a row without a stable spell, for the backoff.
+    failures: int = 0
+    started_at: int | None = None
+    last_error: str | None = None
+    total_decisions: int = 0
+    total_trades: int = 0
+
+
+@dataclass(slots=True)
+class ServiceRecord:
+    """What the log says of one shared actor."""
+
+    state: str = "starting"
+    restarts: int = 0
+    pid: int | None = None
+
+
+@dataclass(slots=True)
+class FleetState:
+    """All that the log says of the fleet up to `seq`."""
+
+    seq: int = 0
+    agents: dict[str, AgentRecord] = field(default_factory=dict)
+    services: dict[str, ServiceRecord] = field(default_factory=dict)
+    portfolio: Portfolio = field(default_factory=Portfolio)
+    #: The reason given when the kill switch was thrown, or None.
+    halted: str | None = None
+    #: Condition ids of resolved markets, each with its tokens' payouts as decimal text.
+    resolutions: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: Wallet name to address.
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def profit(self, agent_id: str) -> Micro:
+        """Return an agent's realised profit over all wallets, fees taken off."""
+        return sum(book.profit for _, book in self.portfolio.books_of(agent_id))
+
+    @property
+    def total_profit(self) -> Micro:
+        """Realised profit of all agents that exist, fees taken off."""
+        return sum(self.profit(agent_id) for agent_id in self.agents)
+
+    def apply(self, event: Event) -> None:
+        """Fold one event. An event at or before `seq` was folded already and changes nothing."""
+        if event.seq <= self.seq:
+            return
+        self.seq = event.seq
+        self.portfolio.apply(event)
+        agent = self.agents.get(event.agent_id) if event.agent_id else None
+        data = event.data
+        match event.type:
+            case Type.AGENT if event.agent_id:
+                self._agent(event, event.agent_id, agent)
+            case Type.DECISION if agent and event.source == f"agent:{event.agent_id}":
+                agent.total_decisions += 1
+            case Type.TRADE if agent and "size" in data:
+                agent.total_trades += 1
+            case Type.RISK if agent and "blocked" in data:
+                agent.blocked = data["blocked"]
+            case Type.RISK if data.get("kind") == "kill_switch":
+                self.halted = data["reason"] if data["on"] else None
+            case Type.RESOLUTION if "redeemed" not in data and "payouts" in data:
+                self.resolutions[data["conditionId"]] = data["payouts"]
+            case Type.INFO if data.get("kind") == "service":
+                self._service(data)
+            case Type.INFO if data.get("kind") == "deposit":
+                self.addresses[data["wallet"]] = data["address"]
+
+    def _agent(self, event: Event, agent_id: str, agent: AgentRecord | None) -> None:
+        data = event.data
+        if data["change"] == "deleted":
+            self.agents.pop(agent_id, None)
+            return
+        if agent is None:
+            agent = self.agents[agent_id] = AgentRecord(AgentSpec.model_validate(data["spec"]), event.seq)
+        elif "spec" in data:
+            agent.spec = AgentSpec.model_validate(data["spec"])
+        agent.state = AgentState(data["state"])
+        agent.desired = Desired(data["desired"])
+        agent.reason = data["reason"]
+        agent.incarnation = data["incarnation"]
+        agent.pid = data["pid"]
+        agent.restarts = data["restarts"]
+        agent.restart_times = tuple(data["restartTimes"])
+        agent.failures = data["failures"]
+        agent.started_at = data["startedAt"]
+        agent.last_error = data["lastError"]
+
+    def _service(self, data: dict[str, Any]) -> None:
+        self.services[data["name"]] = ServiceRecord(data["state"], data["restarts"], data["pid"])
+
+
+def agent_data(record: AgentRecord, change: str, *, with_spec: bool = False) -> dict[str, Any]:
+    """Return the data of an `agent` event: the record as it is after the change (created, updated, deleted, state)."""
+    data = {
+        "change": change,
+        "state": str(record.state),
+        "desired": str(record.desired),
+        "reason": record.reason,
+        "incarnation": record.incarnation,
+        "pid": record.pid,
+        "restarts": record.restarts,
+        "restartTimes": list(record.restart_times),
+        "failures": record.failures,
+        "startedAt": record.started_at,
+        "lastError": record.last_error,
+    }
+    return data | {"spec": record.spec.wire()} if with_spec else data

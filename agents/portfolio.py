@@ -1,0 +1,209 @@
+"""Books of account as a fold over the log: cash, positions, cost basis, realised profit and fees, exact to the millionth.
+
+A wallet's cash and shares equal the sum of its agents' books and its `UNALLOCATED` book; transfers between them keep the sum.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.events import Event, Type
+from agents.model import Side
+from agents.money import Micro, micro, notional
+
+#: The book of a wallet that holds what belongs to no agent: deposits, outside orders, what deleted agents left.
+UNALLOCATED = ""
+
+
+@dataclass(slots=True)
+class Position:
+    """Shares of one token at average cost. `profit` is realised, with all of the token's fees taken off."""
+
+    size: Micro = 0
+    cost: Micro = 0
+    profit: Micro = 0
+    fees: Micro = 0
+
+    def buy(self, size: Micro, cost: Micro, fee: Micro) -> None:
+        """Add shares that cost `cost` and the fee."""
+        self.size += size
+        self.cost += cost
+        self.fees += fee
+        self.profit -= fee
+
+    def sell(self, size: Micro, proceeds: Micro, fee: Micro) -> Micro:
+        """Take shares out and return the profit realised, fee taken off."""
+        released = self.cost if size >= self.size else self.cost * size // self.size
+        self.size -= size
+        self.cost -= released
+        self.fees += fee
+        profit = proceeds - released - fee
+        self.profit += profit
+        return profit
+
+
+@dataclass(slots=True)
+class Book:
+    """One owner's cash and positions within one wallet."""
+
+    cash: Micro = 0
+    #: Cash handed to this owner so far (its budget).
+    allocated: Micro = 0
+    positions: dict[str, Position] = field(default_factory=dict)
+
+    def position(self, token_id: str) -> Position:
+        """Return the position in a token, made if there is none."""
+        return self.positions.setdefault(token_id, Position())
+
+    @property
+    def profit(self) -> Micro:
+        """Realised profit over all tokens, fees taken off."""
+        return sum(position.profit for position in self.positions.values())
+
+    @property
+    def fees(self) -> Micro:
+        """Fees paid over all tokens."""
+        return sum(position.fees for position in self.positions.values())
+
+    @property
+    def cost(self) -> Micro:
+        """What the shares held now have cost."""
+        return sum(position.cost for position in self.positions.values())
+
+
+@dataclass(slots=True)
+class Fill:
+    """A fill that the venue has matched and not yet settled."""
+
+    wallet: str
+    owner: str
+    token_id: str
+    side: Side
+    size: Micro
+    cost: Micro
+    fee: Micro
+
+
+@dataclass(slots=True)
+class Portfolio:
+    """All wallets' books; `apply` folds one event of the log into them.
+
+    Read by it: `trade` (a fill), `order` with a `tradeStatus` (its settlement), `resolution` with `redeemed`
+    (shares paid out), `info` of kind `deposit`, and `agent` events that create, change or delete an agent.
+    """
+
+    #: Wallet name to owner (agent id or UNALLOCATED) to book.
+    wallets: dict[str, dict[str, Book]] = field(default_factory=dict)
+    #: Fills by "tradeId/orderId" that are not settled yet.
+    pending: dict[str, Fill] = field(default_factory=dict)
+
+    def book(self, wallet: str, owner: str = UNALLOCATED) -> Book:
+        """Return an owner's book in a wallet, made if there is none."""
+        return self.wallets.setdefault(wallet, {}).setdefault(owner, Book())
+
+    def books_of(self, owner: str) -> Iterator[tuple[str, Book]]:
+        """Yield (wallet, book) for every wallet in which the owner has a book."""
+        for wallet, books in self.wallets.items():
+            if owner in books:
+                yield wallet, books[owner]
+
+    def cash(self, wallet: str) -> Micro:
+        """Return the cash of a wallet over all its books."""
+        return sum(book.cash for book in self.wallets.get(wallet, {}).values())
+
+    def shares(self, wallet: str) -> dict[str, Micro]:
+        """Return the shares of a wallet by token over all its books, zeros left out."""
+        totals: dict[str, Micro] = {}
+        for book in self.wallets.get(wallet, {}).values():
+            for token_id, position in book.positions.items():
+                totals[token_id] = totals.get(token_id, 0) + position.size
+        return {token_id: size for token_id, size in totals.items() if size}
+
+    def apply(self, event: Event) -> None:
+        """Fold one event; events of no concern here change nothing."""
+        data = event.data
+        if event.type is Type.TRADE and "size" in data:
+            self._trade(event.agent_id or UNALLOCATED, data)
+        elif event.type is Type.ORDER and "tradeStatus" in data:
+            self._settle(data)
+        elif event.type is Type.RESOLUTION and "redeemed" in data:
+            self._redeem(data)
+        elif event.type is Type.INFO and data.get("kind") == "deposit":
+            self.book(data["wallet"]).cash += micro(data["cash"])
+        elif event.type is Type.AGENT and event.agent_id and "spec" in data:
+            self._allocate(event.agent_id, data)
+
+    def _trade(self, owner: str, data: dict[str, Any]) -> None:
+        key = f"{data['tradeId']}/{data['orderId']}"
+        size, price, fee = micro(data["size"]), micro(data["exactPrice"]), micro(data["fee"])
+        fill = Fill(data["wallet"], owner, data["tokenId"], Side(data["side"]), size, notional(size, price), fee)
+        self.pending[key] = fill
+        self._book(fill)
+
+    def _book(self, fill: Fill) -> None:
+        book = self.book(fill.wallet, fill.owner)
+        position = book.position(fill.token_id)
+        if fill.side is Side.BUY:
+            book.cash -= fill.cost + fill.fee
+            position.buy(fill.size, fill.cost, fill.fee)
+        else:
+            book.cash += fill.cost - fill.fee
+            position.sell(fill.size, fill.cost, fill.fee)
+
+    def _settle(self, data: dict[str, Any]) -> None:
+        if data["tradeStatus"] not in ("confirmed", "failed"):
+            return
+        fill = self.pending.pop(f"{data['tradeId']}/{data['orderId']}", None)
+        if fill is None or data["tradeStatus"] == "confirmed":
+            return
+        book = self.book(fill.wallet, fill.owner)
+        position = book.position(fill.token_id)
+        position.fees -= fill.fee
+        if fill.side is Side.BUY:
+            book.cash += fill.cost + fill.fee
+            position.size -= fill.size
+            position.cost -= fill.cost
+            position.profit += fill.fee
+            if position.size <= 0:
+                position.profit -= position.cost
+                position.cost = 0
+        else:
+            book.cash -= fill.cost - fill.fee
+            position.size += fill.size
+            position.cost += fill.cost
+            position.profit += fill.fee
+
+    def _redeem(self, data: dict[str, Any]) -> None:
+        for line in data["redeemed"]:
+            book = self.book(data["wallet"], line["agentId"] or UNALLOCATED)
+            payout = micro(line["payout"])
+            book.cash += payout
+            book.position(line["tokenId"]).sell(micro(line["size"]), payout, 0)
+
+    def _allocate(self, owner: str, data: dict[str, Any]) -> None:
+        wallet = data["spec"]["wallet"]
+        if data.get("change") == "deleted":
+            self._close(owner)
+            return
+        book, rest = self.book(wallet, owner), self.book(wallet)
+        change = micro(str(data["spec"]["budget"])) - book.allocated
+        book.allocated += change
+        book.cash += change
+        rest.cash -= change
+
+    def _close(self, owner: str) -> None:
+        for books in self.wallets.values():
+            gone = books.pop(owner, None)
+            if gone is None:
+                continue
+            rest = books.setdefault(UNALLOCATED, Book())
+            rest.cash += gone.cash
+            for token_id, position in gone.positions.items():
+                into = rest.position(token_id)
+                into.size += position.size
+                into.cost += position.cost
+                into.profit += position.profit
+                into.fees += position.fees
+        for fill in self.pending.values():
+            if fill.owner == owner:
+                fill.owner = UNALLOCATED

@@ -1,0 +1,258 @@
+"""What the parts ask of each other: one Protocol for each service, kept free of how it is reached.
+
+Every method may raise `Unavailable` when the service cannot be reached; those that change something say what else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agents.events import Event
+from agents.fleet import FleetState
+from agents.model import Account, Decision, MarketView
+from agents.money import Micro
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a history, newest first; `next` is the seq to ask `before` next, or None at the end."""
+
+    items: list[dict[str, Any]]
+    total: int
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events after a cursor, oldest first; `next` is the new cursor, `floor` the lowest seq that can be replayed."""
+
+    events: list[Event]
+    next: int
+    floor: int
+    head: int
+
+
+class Ledger(Protocol):
+    """The one writer of the log. Events go in with seq 0; what it acknowledges is on disk."""
+
+    async def open_source(self, source: str) -> int:
+        """Begin the next life of a source and return its incarnation (1, 2, 3, ...); earlier lives are refused from now on."""
+
+    async def append(self, events: Sequence[Event], signed: Mapping[str, bytes] = {}) -> list[int]:
+        """Store events, and signed orders by order id, in one commit; return each event's seq.
+
+        An event id that is stored already keeps its seq. Raises StaleIncarnation for an event of an earlier life.
+        """
+
+    async def poll(
+        self,
+        after: int,
+        *,
+        limit: int = 1000,
+        wait: float = 0.0,
+        agent: str | None = None,
+        types: Sequence[str] | None = None,
+        follower: str | None = None,
+    ) -> Batch:
+        """Return events after a cursor, waiting up to `wait` seconds for the first.
+
+        A `follower` that names itself says by `after` what it has applied: see `barrier`.
+        """
+
+    async def barrier(self, seq: int, timeout: float = 2.0) -> bool:
+        """Wait until every live follower has applied `seq`; False if one is late (it is then no longer waited for)."""
+
+    async def head(self) -> int:
+        """Return the seq of the newest event."""
+
+    async def snapshot(self) -> FleetState:
+        """Return the folded state up to the head."""
+
+    async def history(self, kind: str, agent: str | None = None, *, limit: int = 100, before: int | None = None) -> Page:
+        """Return `decisions`, `trades`, `forecasts`, `events` or `orders` (latest state of each)."""
+
+    async def unsettled_orders(self, wallet: str) -> list[tuple[dict[str, Any], bytes | None]]:
+        """Return the latest data (with agentId, created, and decisionId) and signed bytes of orders that are not settled."""
+
+    async def order(self, order_id: str) -> dict[str, Any] | None:
+        """Return the latest data of one order, or None."""
+
+    async def document(self, name: str) -> Any | None:
+        """Return a stored JSON document (settings and the like), or None."""
+
+    async def put_document(self, name: str, content: Any) -> None:
+        """Store a JSON document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the feed gives an agent: the venue's time and the markets that changed since `version`."""
+
+    version: int
+    now: int
+    changed: tuple[MarketView, ...]
+    #: Condition ids that the agent should forget: resolved, closed or no longer selected.
+    gone: tuple[str, ...] = ()
+
+
+class MarketFeed(Protocol):
+    """The one reader of market data."""
+
+    async def snapshot(self, selection: Sequence[str] = (), since: int = 0) -> Snapshot:
+        """Return the open, tradable markets of a selection (ids, slugs, events, tags; empty: all) changed since a version."""
+
+    async def markets(self) -> list[MarketView]:
+        """Return every market it knows, resolved ones included."""
+
+    async def market(self, id: str) -> MarketView | None:
+        """Return one market by condition id, Gamma id, slug or token id, asking the venue if it is not followed."""
+
+    async def watch(self, condition_ids: Sequence[str]) -> None:
+        """Follow these markets too until they resolve (a broker does this for what it holds)."""
+
+    async def now(self) -> int:
+        """Return the venue's time in epoch milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A decision on its way to a broker; `id` is unique and the same on every retry."""
+
+    id: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What came of an intent: the order's id (or None if it was refused before it was signed), status and reason."""
+
+    intent_id: str
+    order_id: str | None
+    status: str
+    reason: str = ""
+    filled: Micro = 0
+
+
+class Broker(Protocol):
+    """One wallet: the only holder of its key."""
+
+    async def admit(self, agent_id: str, incarnation: int, seq: int) -> None:
+        """Let this life of an agent trade once the log is known up to `seq`; earlier lives are refused from now on."""
+
+    async def account(self, agent_id: str) -> Account:
+        """Return an agent's free cash, holdings and open orders."""
+
+    async def execute(
+        self, agent_id: str, incarnation: int, intents: Sequence[Intent], cancels: Sequence[str] = ()
+    ) -> list[Placed]:
+        """Cancel first, then place in order; the answer comes when each outcome is known and logged.
+
+        Raises StaleIncarnation, or Unavailable while it reconciles, is halted or cannot reach the venue.
+        """
+
+    async def cancel_agent(self, agent_id: str) -> int:
+        """Cancel all resting orders of an agent and return how many there were."""
+
+    async def cancel_all(self) -> int:
+        """Cancel all resting orders of the wallet."""
+
+    async def halt(self, reason: str | None) -> None:
+        """Refuse all new orders for a reason, or lift that with None."""
+
+    async def check(self) -> dict[str, Any]:
+        """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
+
+    async def ready(self) -> bool:
+        """Whether it has settled with the venue what was open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """An agent's heartbeat; times are seconds of a monotonic clock's difference, so no clocks are compared."""
+
+    pid: int
+    loop_lag: float
+    since_progress: float
+    rounds: int
+    last_error: str | None = None
+    queued: int = 0
+    tick_failures: int = 0
+
+
+class Supervisor(Protocol):
+    """The control plane. Control calls answer when their effect is in the log and return the seq of it."""
+
+    async def beat(self, agent_id: str, incarnation: int, beat: Beat) -> float:
+        """Take a heartbeat and return the lease: for how many seconds the agent may go on without another answer.
+
+        Raises StaleIncarnation when the caller is not the current life: it must exit.
+        """
+
+    async def create(self, spec: dict[str, Any]) -> int:
+        """Create and, if enabled, start an agent. Raises InvalidInput, or Conflict if the id exists."""
+
+    async def update(self, agent_id: str, changes: dict[str, Any]) -> int:
+        """Change fields of a spec while it runs. Raises NotFound or InvalidInput."""
+
+    async def delete(self, agent_id: str) -> int:
+        """Stop an agent, if need be, and remove it; its book goes to the wallet's unallocated one."""
+
+    async def control(self, agent_id: str, action: str) -> int:
+        """start, stop, pause, resume or restart an agent. Raises NotFound, or Conflict in a state that does not allow it."""
+
+    async def kill_switch(self, reason: str | None) -> int:
+        """Stop all trading and cancel all orders for a reason, or lift it with None."""
+
+    async def heartbeats(self) -> dict[str, int]:
+        """Return the wall milliseconds of each agent's last heartbeat."""
+
+    async def ready(self) -> dict[str, bool]:
+        """Return what `/ready` needs: {wallets, agents}, each true when done."""
+
+    async def hit(self, bucket: str, limit: str) -> tuple[bool, int, int]:
+        """Count one request against a shared rate limit: (allowed, remaining, seconds to reset)."""
+
+    async def shutdown(self) -> None:
+        """Stop every agent (their orders are cancelled) and keep them stopped; desired states stay as they are."""
+
+
+class AgentProcess(Protocol):
+    """What the supervisor asks of a running agent."""
+
+    async def run(self) -> None:
+        """Decide until told to stop; returns at a clean stop, raises when the agent failed."""
+
+    async def stop(self) -> None:
+        """Finish the round, flush the outbox, then let `run` return."""
+
+    async def pause(self, paused: bool) -> None:
+        """Stop or go on deciding."""
+
+    async def configure(self, spec: dict[str, Any]) -> None:
+        """Take a changed spec."""
+
+    async def describe(self) -> dict[str, Any]:
+        """Return {agentId, incarnation, specHash, pid, rounds}, on the control thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A wallet as a broker is given it: name, public address, and the 0600 file that holds {privateKey, address}."""
+
+    name: str
+    address: str
+    key_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a venue answers."""
+
+    gamma_url: str
+    clob_url: str
+    data_url: str
+    relayer_url: str
+    rpc_url: str
+    market_ws_url: str
+    user_ws_url: str
+    simulated: bool = field(default=False)

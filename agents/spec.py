@@ -1,0 +1,106 @@
+"""What an agent is asked to be: its spec, its restart policy, and the states it may be in."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from agents.money import Micro, micro
+
+
+def _six_decimals(value: Decimal) -> Decimal:
+    micro(value)
+    return value
+
+
+#: A pUSD amount of at most six decimals; a JSON number on the wire, as in the seed.
+Amount = Annotated[
+    Decimal,
+    Field(ge=0, le=1_000_000_000, allow_inf_nan=False),
+    AfterValidator(_six_decimals),
+    PlainSerializer(float, return_type=float, when_used="json"),
+]
+
+
+class Fields(BaseModel):
+    """Base of the models that users write: camelCase, frozen, unknown fields refused."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class AgentState(StrEnum):
+    """Where an agent is in its life."""
+
+    PENDING = "pending"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    BACKING_OFF = "backing_off"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    QUARANTINED = "quarantined"
+
+
+class Desired(StrEnum):
+    """What an operator last asked of an agent; it survives every crash."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class RestartPolicy(Fields):
+    """When and how fast a failed agent is started again; times in wall seconds."""
+
+    type: Literal["permanent", "transient", "temporary"] = "permanent"
+    #: Delay before restart n is uniform in [0.25, min(max_delay, initial_delay * factor**n)].
+    initial_delay: float = Field(1.0, gt=0, le=3600)
+    factor: float = Field(2.0, ge=1, le=10)
+    max_delay: float = Field(60.0, gt=0, le=3600)
+    #: More than this many restarts within `window` quarantine the agent.
+    max_restarts: int = Field(5, ge=0, le=10_000)
+    window: float = Field(300.0, gt=0)
+    #: The backoff starts over after this long in good health.
+    stable_after: float = Field(120.0, gt=0)
+    start_timeout: float = Field(60.0, gt=0)
+    heartbeat_deadline: float = Field(10.0, gt=0)
+    #: An agent that lives but finishes no decision round for this long is hung.
+    progress_deadline: float = Field(60.0, gt=0)
+    stop_timeout: float = Field(8.0, gt=0, le=60)
+
+
+class AgentSpec(Fields):
+    """One agent, as a user describes it."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="lower-case letters, digits, - and _")
+    strategy: str = Field(min_length=1, max_length=100)
+    params: dict[str, Any] = Field(default_factory=dict)
+    #: Condition ids, slugs, event ids or tags; empty: all markets.
+    markets: tuple[str, ...] = Field(default=(), max_length=500)
+    wallet: str = Field("main", pattern=r"^[a-z0-9][a-z0-9_-]{0,30}$")
+    #: The cash that it may use, in pUSD.
+    budget: Amount = Decimal(1000)
+    #: The most that one decision may spend, in pUSD.
+    max_trade_amount: Amount = Decimal(100)
+    #: Decisions below this confidence are held.
+    min_confidence: float = Field(0.7, ge=0, le=1, allow_inf_nan=False)
+    #: Seconds of the venue's clock between decisions; at most one a wall second all the same.
+    interval: float = Field(60.0, gt=0, le=86_400 * 30, allow_inf_nan=False)
+    restart: RestartPolicy = RestartPolicy()
+    enabled: bool = True
+
+    @property
+    def budget_micro(self) -> Micro:
+        """The budget in millionths."""
+        return micro(self.budget)
+
+    @property
+    def max_trade_micro(self) -> Micro:
+        """The most that one decision may spend, in millionths."""
+        return micro(self.max_trade_amount)
+
+    def wire(self) -> dict[str, Any]:
+        """Return the spec as it is stored and shown."""
+        return self.model_dump(mode="json", by_alias=True)
