@@ -1,8 +1,8 @@
 """One light Ray actor class for every process role, and the configuration that all roles share.
 
 Ray imports an actor's class wherever its handle is taken, so the class imports nothing: the real service, named by its
-dotted path ("actors.ledger:LedgerService"), is built in its own process as `Class(config, **arguments)`. Services hold no truth in memory and do nothing in their constructors that
-can fail; `start` does the work and is retried.
+dotted path ("actors.ledger:LedgerService"), is built in its own process as `Class(config, **arguments)`. Services hold
+no truth in memory and do nothing in their constructors that can fail; `start` does the work and is retried.
 """
 
 import asyncio
