@@ -1,0 +1,289 @@
+"""The `polyfleet` command. It exits 0 when done, 1 when the fleet said no or cannot be reached, 2 for wrong input."""
+
+import json
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.exceptions import TyperException
+
+from agents.errors import InvalidInput, PolyfleetError
+from supervisor.rest_client import FleetClient
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Run many Polymarket trading agents at once. The default sandbox is a simulation; trading can lose money.",
+)
+out = Console(highlight=False)
+
+DataDir = Annotated[Path, typer.Option(help="Where the fleet keeps all that must survive.")]
+Markets = Annotated[Path | None, typer.Option(help="Recorded markets (JSON lines, gzipped) instead of synthetic ones.")]
+Start = Annotated[str | None, typer.Option(help="The date on the venue's clock to begin at, such as 2025-11-20.")]
+Seed = Annotated[int, typer.Option(help="Seed of the simulation's chance.")]
+Speed = Annotated[float | None, typer.Option(help="Venue seconds per wall second.")]
+Url = Annotated[str | None, typer.Option(envvar="POLYFLEET_URL", help="The fleet's address; default: loopback at PORT.")]
+Token = Annotated[str | None, typer.Option(envvar="POLYFLEET_API_TOKEN", help="The API token, if one is set.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
+Agent = Annotated[str, typer.Argument(help="The agent's id.")]
+
+_DATA_DIR = Path("data")
+
+
+@app.command()
+def up(
+    mode: Annotated[str, typer.Option(help="sandbox, paper or live.")] = "sandbox",
+    fleet: Annotated[Path | None, typer.Option(help="The agents; default: the fleet.yaml here, else the packaged one.")] = None,
+    markets: Markets = None,
+    start: Start = None,
+    speed: Speed = None,
+    seed: Seed = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs POLYFLEET_API_TOKEN.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port of REST and hub.")] = 3001,
+    data_dir: DataDir = _DATA_DIR,
+    address: Annotated[str | None, typer.Option(help="Join this Ray cluster instead of starting one.")] = None,
+) -> None:
+    """Start the fleet and stay with it; Ctrl-C stops its agents, cancels their orders and ends all that was started."""
+    from supervisor.up import UpOptions
+    from supervisor.up import up as run
+
+    options = UpOptions(
+        mode=mode,
+        fleet=fleet,
+        markets=markets,
+        start=start,
+        speed=speed,
+        seed=seed,
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        address=address,
+    )
+    raise typer.Exit(run(options))
+
+
+@app.command()
+def down(data_dir: DataDir = _DATA_DIR) -> None:
+    """End a fleet whose `up` is gone."""
+    from supervisor.down import down as run
+
+    raise typer.Exit(run(data_dir))
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the venue; 0 takes a free one.")] = 0,
+    markets: Markets = None,
+    start: Start = None,
+    seed: Seed = 0,
+    speed: Annotated[float, typer.Option(help="Venue seconds per wall second.")] = 1.0,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the venue is kept; default: a temporary folder.")] = None,
+) -> None:
+    """Run the simulated venue alone, as a local Polymarket for any bot; prints one JSON line that says where."""
+    from actors.sandbox.alone import run
+
+    run(port=port, markets=markets, start=start, seed=seed, speed=speed, data_dir=data_dir)
+
+
+@app.command()
+def status(url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """Show the fleet: its mode, counts, profit and services."""
+    fleet = _client(url, token).get("/api/fleet")
+    if as_json:
+        return _print_json(fleet)
+    states = ", ".join(f"{count} {state}" for state, count in fleet["agents"]["byState"].items() if count)
+    out.print(f"mode       {fleet['mode']}" + ("  (simulated venue)" if fleet["mode"] == "sandbox" else ""))
+    out.print(f"agents     {fleet['agents']['total']}: {states or 'none'}")
+    out.print(f"decisions  {fleet['totalDecisions']}")
+    out.print(f"trades     {fleet['totalTrades']}")
+    out.print(f"profit     {fleet['totalProfit']:.2f} pUSD realised, fees taken off")
+    out.print(f"exposure   {float(fleet['exposure']):.2f} pUSD")
+    table = _table("service", "state", "restarts")
+    for service in fleet["services"]:
+        table.add_row(service["name"], service["state"], str(service["restarts"]))
+    return out.print(table)
+
+
+@app.command()
+def agents(url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """List the agents and how they do."""
+    found = _client(url, token).get("/api/agents")
+    if as_json:
+        return _print_json(found)
+    table = _table("agent", "strategy", "state", "life", "restarts", "decisions", "trades", "profit", "last error")
+    for agent in found["agents"]:
+        table.add_row(
+            agent["id"],
+            agent["strategy"],
+            agent["state"] + (f" (blocked: {agent['blocked']})" if agent["blocked"] else ""),
+            str(agent["incarnation"]),
+            str(agent["restarts"]),
+            str(agent["totalDecisions"]),
+            str(agent["totalTrades"]),
+            f"{agent['totalProfit']:.2f}",
+            (agent["lastError"] or "")[:60],
+        )
+    return out.print(table)
+
+
+@app.command()
+def events(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they happen, until Ctrl-C.")] = False,
+    agent: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
+    type: Annotated[str | None, typer.Option(help="Only this type, such as trade.")] = None,
+    after: Annotated[int | None, typer.Option(min=0, help="Begin after this seq; default: the newest 20.")] = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show the log, oldest first."""
+    client = _client(url, token)
+    filters = {name: value for name, value in (("agent", agent), ("type", type)) if value}
+    if after is None:
+        after = max(0, client.get("/ready")["seq"] - 20)
+    if follow:
+        for event in client.follow(after, [type] if type else None, [agent] if agent else None):
+            _print_event(event, as_json)
+        return
+    while True:
+        page = client.get("/api/events", after=after, limit=1000, **filters)
+        for event in page["events"]:
+            _print_event(event, as_json)
+        if page["next"] == after:
+            return
+        after = page["next"]
+
+
+def _control(action: str, help: str) -> None:
+    def run(agent: Agent, url: Url = None, token: Token = None, as_json: Json = False) -> None:
+        status = _client(url, token).post(f"/api/agents/{agent}/{action}")
+        if as_json:
+            _print_json(status)
+        else:
+            out.print(f"{agent} is {status['state']} (life {status['incarnation']})")
+
+    app.command(action, help=help)(run)
+
+
+_control("start", "Start one agent.")
+_control("stop", "Stop one agent and cancel its orders.")
+_control("pause", "Pause one agent and cancel its quotes.")
+_control("resume", "Let a paused or quarantined agent go on.")
+_control("restart", "Stop one agent and start it again.")
+
+
+@app.command("kill-switch")
+def kill_switch(
+    reason: Annotated[str, typer.Option(help="Why; it goes into the log.")] = "thrown from the command line",
+    lift: Annotated[bool, typer.Option("--lift", help="Let the fleet trade again.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Stop all trading and cancel all orders, or lift that."""
+    client = _client(url, token)
+    path = "/api/fleet/kill-switch"
+    answer = client.delete(path) if lift else client.post(path, {"reason": reason, "flatten": False})
+    if as_json:
+        _print_json(answer)
+    else:
+        out.print("trading is allowed again" if lift else "all trading is stopped and all orders are cancelled")
+
+
+@app.command()
+def doctor(url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """Check the fleet: does it answer, is it ready, do its books equal the venue's to the micro-unit."""
+    client = _client(url, token)
+    health, ready, check = client.get("/health"), client.get("/ready"), client.get("/api/ledger/check")
+    fine = health["status"] == "ok" and ready["ready"] and check["ok"]
+    if as_json:
+        _print_json({"ok": fine, "health": health, "ready": ready, "ledger": check})
+        raise typer.Exit(0 if fine else 1)
+    _line(health["status"] == "ok", "the API answers")
+    _line(ready["ready"], "wallets reconciled, log followed, enabled agents started" if ready["ready"] else json.dumps(ready))
+    for wallet in check["wallets"]:
+        cash = f"{wallet['venueCash']} pUSD at the venue, {wallet['ledgerCash']} in the books"
+        held = f"{len(wallet['positions'])} positions, {len(wallet['pending'])} fills pending"
+        _line(not wallet["differences"], f"wallet {wallet['address']}: {cash}, {held}")
+        for difference in wallet["differences"]:
+            out.print(f"       {json.dumps(difference)}")
+    raise typer.Exit(0 if fine else 1)
+
+
+def _client(url: str | None, token: str | None) -> FleetClient:
+    return FleetClient(url or f"http://127.0.0.1:{os.environ.get('PORT', '3001')}", token)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        right = column in ("life", "restarts", "decisions", "trades", "profit")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _print_json(content: Any) -> None:
+    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+
+
+def _print_event(event: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(event) + "\n")
+        sys.stdout.flush()
+        return
+    time = datetime.fromtimestamp(event["timestamp"] / 1000).astimezone().strftime("%H:%M:%S")
+    who = event["agentId"] or event["source"]
+    out.print(f"{event['seq']:>7} {time} {event['type']:<10} {who:<24} {_summary(event)}", soft_wrap=True, markup=False)
+
+
+def _summary(event: dict[str, Any]) -> str:
+    data = event["data"]
+    match event["type"]:
+        case "decision":
+            return f"{data['action']} {data['outcome']} @ {data['price']:g} {data['market']}: {data['reasoning']}"
+        case "trade" if "size" in data:
+            return f"{data['action']} {data['size']} {data['outcome']} @ {data['exactPrice']} {data['market']}"
+        case "order":
+            why = f" ({data['reason']})" if data.get("reason") else ""
+            filled = f"{data['filled']}/{data['size']} @ {data['price']}"
+            return f"{data['status']} {data['side']} {filled} {data['marketQuestion']}{why}"
+        case "agent":
+            return f"{data['state']}: {data['reason']}"
+        case "resolution":
+            return f"{data['outcome']} {data['marketQuestion']}" + (" (redeemed)" if "redeemed" in data else "")
+    return str(data.get("message") or data.get("reason") or json.dumps(data))
+
+
+def _line(fine: bool, sentence: str) -> None:
+    out.print(f"{'ok  ' if fine else 'FAIL'}   {sentence}", soft_wrap=True, markup=False)
+
+
+def main() -> None:
+    """Run the command line; every refusal is one sentence on stderr."""
+    from dotenv import load_dotenv
+
+    load_dotenv(Path.cwd() / ".env")
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        code = _refuse(error.format_message(), 2)
+    except InvalidInput as error:
+        code = _refuse(str(error), 2)
+    except PolyfleetError as error:
+        code = _refuse(str(error), 1)
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        code = 0
+    sys.exit(code or 0)
+
+
+def _refuse(sentence: str, code: int) -> int:
+    sys.stderr.write(f"polyfleet: {' '.join(sentence.split())}\n")
+    return code
