@@ -209,8 +209,8 @@ class Supervisor(Protocol):
     async def ready(self) -> dict[str, bool]:
         """Return what `/ready` needs: {wallets, agents}, each true when done."""
 
-    async def hit(self, bucket: str, limit: str) -> tuple[bool, int, int]:
-        """Count one request against a shared rate limit: (allowed, remaining, seconds to reset)."""
+    async def hit(self, bucket: str, limit: str, cost: int = 1) -> tuple[bool, int, int]:
+        """Count `cost` requests, all or none, against a shared rate limit: (allowed, remaining, seconds to reset)."""
 
     async def shutdown(self) -> None:
         """Stop every agent (their orders are cancelled) and keep them stopped; desired states stay as they are."""
