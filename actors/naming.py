@@ -3,6 +3,9 @@
 #: The namespace of everything that one fleet runs; each data directory has its own Ray cluster.
 NAMESPACE = "polyfleet"
 
+#: The Serve applications of `serve_config.yaml`.
+APPLICATIONS = ("polyfleet", "hub")
+
 LEDGER = "ledger"
 SUPERVISOR = "supervisor"
 MARKET_FEED = "market_feed"

@@ -1,4 +1,4 @@
-"""One light Ray actor class for every process role, and the configuration that all roles share.
+"""One light Ray actor class for every process role.
 
 Ray imports an actor's class wherever its handle is taken, so the class imports nothing: the real service, named by its
 dotted path ("actors.ledger:LedgerService"), is built in its own process as `Class(config, **arguments)`. Services hold
@@ -12,40 +12,19 @@ import pkgutil
 import sys
 import threading
 import traceback
-from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 
+from actors.config import SystemConfig
 from actors.naming import NAMESPACE
-from agents.ports import Wallet
+
+__all__ = ["Service", "SystemConfig", "spawn"]
 
 log = logging.getLogger(__name__)
 
 #: Seconds between attempts to start a service whose surroundings are not ready.
 _RETRY = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class SystemConfig:
-    """What every service of one fleet is told. It holds no secret: keys stay in files that only their owner opens."""
-
-    data_dir: str
-    mode: str = "sandbox"
-    wallets: tuple[Wallet, ...] = ()
-    markets_file: str | None = None
-    start: str | None = None
-    speed: float | None = None
-    seed: int = 0
-    #: Where the fleet file's agents come from on the first start.
-    fleet_file: str | None = None
-    #: Serve application names whose deletion stops the agents.
-    applications: tuple[str, ...] = field(default=("polyfleet", "hub"))
-
-    @property
-    def database_url(self) -> str:
-        """The SQLAlchemy URL of the log."""
-        return os.environ.get("DATABASE_URL") or f"sqlite:///{self.data_dir}/ledger.db"
 
 
 class Service:
@@ -58,7 +37,8 @@ class Service:
         self._arguments = arguments or {}
         self._loop_thread = threading.get_ident()
         self._service: Any = None
-        self._starting: asyncio.Task[Any] | None = None
+        # Ray runs this constructor on the actor's loop; so a service that Ray restarts starts without being called.
+        self._starting = asyncio.get_running_loop().create_task(self._start())
 
     def __repr__(self) -> str:
         return self._name
@@ -67,15 +47,11 @@ class Service:
         """Run a public method of the service, once it has started."""
         if method.startswith("_"):
             raise AttributeError(f"{self._name} has no public method {method}")
-        service = self._service or await self._started()
-        return await getattr(service, method)(*args, **kwargs)
+        if self._service is None:
+            await asyncio.shield(self._starting)
+        return await getattr(self._service, method)(*args, **kwargs)
 
-    async def _started(self) -> Any:
-        if self._starting is None:
-            self._starting = asyncio.get_running_loop().create_task(self._start())
-        return await asyncio.shield(self._starting)
-
-    async def _start(self) -> Any:
+    async def _start(self) -> None:
         while True:
             try:
                 service = pkgutil.resolve_name(self._path)(self._config, **self._arguments)
@@ -85,7 +61,7 @@ class Service:
                 await asyncio.sleep(_RETRY)
             else:
                 self._service = service
-                return service
+                return
 
     async def watch(self) -> None:
         """Never return: a pending call fails the moment that the process dies, which is how its supervisor notices."""
@@ -111,18 +87,20 @@ def spawn(
     arguments: dict[str, Any] | None = None,
     *,
     max_restarts: int = -1,
-    max_task_retries: int = 0,
+    get_if_exists: bool = True,
 ) -> ray.actor.ActorHandle:
-    """Create the named, detached actor of a service, or return the one that exists."""
-    actor = ray.remote(Service).options(
+    """Create the named, detached actor of a service, or return the one that exists.
+
+    Raises:
+        ValueError: if there is one of that name and it was not asked for.
+    """
+    actor = ray.remote(concurrency_groups={"control": 2})(Service).options(
         name=name,
         namespace=NAMESPACE,
         lifetime="detached",
-        get_if_exists=True,
+        get_if_exists=get_if_exists,
         max_restarts=max_restarts,
-        max_task_retries=max_task_retries,
         num_cpus=0,
         max_concurrency=10_000,
-        concurrency_groups={"control": 2},
     )
     return actor.remote(name, path, config, arguments)

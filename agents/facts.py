@@ -4,10 +4,11 @@
 JSON numbers stay numbers; beside them stand exact decimal strings (`size`, `exactPrice`, `fee`), which the books are made of.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from agents.model import Decision, Market, Side
-from agents.money import Micro, number, text
+from agents.money import Micro, notional, number, text
 from agents.orders import OrderStatus
 
 
@@ -52,8 +53,14 @@ def trade_data(
     tx_hash: str,
     timestamp: int,
     venue_time: int,
+    cost: Micro | None = None,
 ) -> dict[str, Any]:
-    """Return the data of a `trade`: one fill of one order, when the venue matched it."""
+    """Return the data of a `trade`: one fill of one order, when the venue matched it.
+
+    `cost` is the cash that moved, fee not included, where it is not size times price: one trade may meet several makers,
+    and `price` then is an average.
+    """
+    cost = notional(size, price) if cost is None else cost
     return {
         "id": f"{trade_id}/{order_id}",
         "timestamp": timestamp,
@@ -68,7 +75,7 @@ def trade_data(
         "outcome": market.outcome(token_id),
         "action": side.lower(),
         "side": str(side),
-        "amount": number(size * price // 1_000_000),
+        "amount": number(cost),
         "price": number(price),
         "profit": number(profit),
         "profitLoss": number(profit),
@@ -81,6 +88,7 @@ def trade_data(
         "wallet": wallet,
         "size": text(size),
         "exactPrice": text(price),
+        "cost": text(cost),
         "fee": text(fee),
         "liquidity": "maker" if maker else "taker",
     }
@@ -153,6 +161,15 @@ def redemption_data(
     return resolution_data(market, venue_time=venue_time) | {"wallet": wallet, "redeemed": redeemed, "txHash": tx_hash}
 
 
-def deposit_data(*, wallet: str, address: str, cash: Micro, reason: str) -> dict[str, Any]:
-    """Return the data of the `info` that books cash which came to (or left) a wallet outside trading."""
-    return {"kind": "deposit", "wallet": wallet, "address": address, "cash": text(cash), "message": reason}
+def deposit_data(
+    *, wallet: str, address: str, cash: Micro, reason: str, shares: Mapping[str, Micro] | None = None
+) -> dict[str, Any]:
+    """Return the data of the `info` that books cash, and shares by token, which came to (or left) a wallet outside trading."""
+    return {
+        "kind": "deposit",
+        "wallet": wallet,
+        "address": address,
+        "cash": text(cash),
+        "shares": {token_id: text(size) for token_id, size in (shares or {}).items()},
+        "message": reason,
+    }

@@ -97,6 +97,9 @@ class FleetState:
             self.agents.pop(agent_id, None)
             return
         if agent is None:
+            if "spec" not in data:
+                # A late word on an agent that was deleted.
+                return
             agent = self.agents[agent_id] = AgentRecord(AgentSpec.model_validate(data["spec"]), event.seq)
         elif "spec" in data:
             agent.spec = AgentSpec.model_validate(data["spec"])

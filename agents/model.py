@@ -65,6 +65,8 @@ class Market:
     accepting_orders: bool = True
     closed: bool = False
     payouts: tuple[Micro, Micro] | None = None
+    #: How many markets of its event are not closed yet, tradable or not; 0 if that is not known.
+    event_size: int = 0
 
     def index(self, token_id: str) -> int:
         """Return 0 or 1 for one of the market's tokens; raises ValueError for another."""

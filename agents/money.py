@@ -1,6 +1,6 @@
 """Exact money: prices, shares and pUSD as integers of one millionth."""
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 
 #: An amount in millionths: of a pUSD, of a share, or of the price 1.
 Micro = int
@@ -10,6 +10,9 @@ ONE: Micro = 1_000_000
 
 _FEE_STEP: Micro = 10
 
+#: Raises where the default context would round silently.
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
+
 
 def micro(value: str | int | Decimal) -> Micro:
     """Convert decimal text or a Decimal to millionths, exactly.
@@ -18,10 +21,10 @@ def micro(value: str | int | Decimal) -> Micro:
         ValueError: if it is not a finite number or has more than six decimals.
     """
     try:
-        scaled = Decimal(value) * ONE
+        scaled = _EXACT.multiply(Decimal(value), Decimal(ONE))
         whole = int(scaled)
-    except (InvalidOperation, OverflowError, ValueError):
-        raise ValueError(f"{value!r} is not a decimal number") from None
+    except (DecimalException, OverflowError, ValueError):
+        raise ValueError(f"{value!r} is not a decimal number that can be kept exactly") from None
     if whole != scaled:
         raise ValueError(f"{value!r} has more than six decimals")
     return whole

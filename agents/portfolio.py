@@ -31,9 +31,13 @@ class Position:
         self.fees += fee
         self.profit -= fee
 
+    def released(self, size: Micro) -> Micro:
+        """Return what that many of the shares have cost."""
+        return self.cost if size >= self.size else self.cost * size // self.size
+
     def sell(self, size: Micro, proceeds: Micro, fee: Micro) -> Micro:
         """Take shares out and return the profit realised, fee taken off."""
-        released = self.cost if size >= self.size else self.cost * size // self.size
+        released = self.released(size)
         self.size -= size
         self.cost -= released
         self.fees += fee
@@ -82,6 +86,8 @@ class Fill:
     size: Micro
     cost: Micro
     fee: Micro
+    #: What the shares had cost that it sold.
+    released: Micro = 0
 
 
 @dataclass(slots=True)
@@ -129,14 +135,18 @@ class Portfolio:
         elif event.type is Type.RESOLUTION and "redeemed" in data:
             self._redeem(data)
         elif event.type is Type.INFO and data.get("kind") == "deposit":
-            self.book(data["wallet"]).cash += micro(data["cash"])
-        elif event.type is Type.AGENT and event.agent_id and "spec" in data:
-            self._allocate(event.agent_id, data)
+            self._deposit(data)
+        elif event.type is Type.AGENT and event.agent_id:
+            if data.get("change") == "deleted":
+                self._close(event.agent_id)
+            elif "spec" in data:
+                self._allocate(event.agent_id, data["spec"])
 
     def _trade(self, owner: str, data: dict[str, Any]) -> None:
         key = f"{data['tradeId']}/{data['orderId']}"
         size, price, fee = micro(data["size"]), micro(data["exactPrice"]), micro(data["fee"])
-        fill = Fill(data["wallet"], owner, data["tokenId"], Side(data["side"]), size, notional(size, price), fee)
+        cost = micro(data["cost"]) if "cost" in data else notional(size, price)
+        fill = Fill(data["wallet"], owner, data["tokenId"], Side(data["side"]), size, cost, fee)
         self.pending[key] = fill
         self._book(fill)
 
@@ -148,6 +158,7 @@ class Portfolio:
             position.buy(fill.size, fill.cost, fill.fee)
         else:
             book.cash += fill.cost - fill.fee
+            fill.released = position.released(fill.size)
             position.sell(fill.size, fill.cost, fill.fee)
 
     def _settle(self, data: dict[str, Any]) -> None:
@@ -164,14 +175,15 @@ class Portfolio:
             position.size -= fill.size
             position.cost -= fill.cost
             position.profit += fill.fee
-            if position.size <= 0:
+            if position.size <= 0 or position.cost < 0:
+                # Some of its shares were sold meanwhile, at an average cost that it was part of.
                 position.profit -= position.cost
                 position.cost = 0
         else:
             book.cash -= fill.cost - fill.fee
             position.size += fill.size
-            position.cost += fill.cost
-            position.profit += fill.fee
+            position.cost += fill.released
+            position.profit -= fill.cost - fill.released - fill.fee
 
     def _redeem(self, data: dict[str, Any]) -> None:
         for line in data["redeemed"]:
@@ -180,13 +192,18 @@ class Portfolio:
             book.cash += payout
             book.position(line["tokenId"]).sell(micro(line["size"]), payout, 0)
 
-    def _allocate(self, owner: str, data: dict[str, Any]) -> None:
-        wallet = data["spec"]["wallet"]
-        if data.get("change") == "deleted":
-            self._close(owner)
-            return
-        book, rest = self.book(wallet, owner), self.book(wallet)
-        change = micro(str(data["spec"]["budget"])) - book.allocated
+    def _deposit(self, data: dict[str, Any]) -> None:
+        book = self.book(data["wallet"])
+        book.cash += micro(data["cash"])
+        for token_id, size in data.get("shares", {}).items():
+            position, change = book.position(token_id), micro(size)
+            if change < 0 < position.size:
+                position.cost -= position.released(-change)
+            position.size += change
+
+    def _allocate(self, owner: str, spec: dict[str, Any]) -> None:
+        book, rest = self.book(spec["wallet"], owner), self.book(spec["wallet"])
+        change = micro(str(spec["budget"])) - book.allocated
         book.allocated += change
         book.cash += change
         rest.cash -= change

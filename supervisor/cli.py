@@ -50,7 +50,7 @@ def up(
     address: Annotated[str | None, typer.Option(help="Join this Ray cluster instead of starting one.")] = None,
 ) -> None:
     """Start the fleet and stay with it; Ctrl-C stops its agents, cancels their orders and ends all that was started."""
-    from supervisor.up import UpOptions
+    from supervisor.preflight import UpOptions
     from supervisor.up import up as run
 
     options = UpOptions(

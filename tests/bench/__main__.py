@@ -55,7 +55,6 @@ class Emitter:
     async def start(self) -> None:
         """Begin a life as a source of events."""
         from actors.event_source import EventSource
-
         from actors.remote import ledger
 
         self._ledger = ledger()
@@ -70,7 +69,7 @@ class Emitter:
         """Store one event that carries the moment it was made."""
         from agents.events import Type
 
-        event = self._source.emit(Type.INFO, {"kind": "bench", "message": "bench", "at": time.perf_counter_ns()})
+        event = self._source.event(Type.INFO, {"kind": "bench", "message": "bench", "at": time.perf_counter_ns()})
         await self._source.store([event])
 
     async def call(self) -> int:

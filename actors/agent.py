@@ -1,0 +1,215 @@
+"""One agent's process: it looks, decides, logs what it decided and hands it to its broker; nothing heavy is imported here."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from actors import remote
+from actors.event_source import EventSource
+from actors.pace import SHORTEST, Pace
+from actors.system import SystemConfig
+from agents import facts
+from agents.agent import Agent, Plan
+from agents.errors import StaleIncarnation, Unavailable
+from agents.events import Event, Type
+from agents.model import Decision, MarketView, View
+from agents.ports import Beat, Broker, Intent, Ledger, MarketFeed, Supervisor
+from agents.spec import AgentSpec
+
+log = logging.getLogger(__name__)
+
+#: Seconds between heartbeats.
+BEAT_EVERY = 2.0
+#: Seconds for which a heartbeat's answer lets an agent trade.
+LEASE = 30.0
+#: Seconds that an agent without a lease lives on, for its supervisor to come back.
+ORPHAN_AFTER = 90.0
+#: Rounds in a row that may fail before the agent does.
+_PATIENCE = 3
+#: Seconds between rounds that found a service missing.
+_RETRY = 1.0
+
+
+class AgentService:
+    """The life of one incarnation. `begin` starts it, `run` returns when it has stopped and raises when it failed."""
+
+    def __init__(
+        self,
+        config: SystemConfig,
+        spec: dict[str, Any],
+        incarnation: int,
+        *,
+        ledger: Ledger | None = None,
+        feed: MarketFeed | None = None,
+        broker: Broker | None = None,
+        supervisor: Supervisor | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._spec = AgentSpec.model_validate(spec)
+        self._incarnation = incarnation
+        self._source = EventSource(f"agent:{self._spec.id}", incarnation, ledger or remote.ledger())
+        self._feed = feed or remote.market_feed()
+        self._broker = broker or remote.broker_of(self._spec.wallet)
+        self._supervisor = supervisor or remote.supervisor(deadline=BEAT_EVERY * 5)
+        self._clock = clock
+        self._agent: Agent | None = None
+        self._markets: dict[str, MarketView] = {}
+        self._version = 0
+        self._paused = False
+        self._stopping = asyncio.Event()
+        #: Held while a round is under way.
+        self._turn = asyncio.Lock()
+        self._life: asyncio.Task[None] | None = None
+        self._beats: asyncio.Task[None] | None = None
+        self._lease = clock() + LEASE
+        #: When the round that is under way began.
+        self._round_began: float | None = None
+        self._rounds = 0
+        self._failures = 0
+        self._last_error: str | None = None
+        self._lag = 0.0
+
+    async def start(self) -> None:
+        """Do nothing: what can fail is in `begin`, whose caller is told."""
+
+    async def begin(self, paused: bool = False) -> int:
+        """Make the strategy and begin to decide; return the process id. Raises InvalidInput for a spec that cannot work."""
+        if self._life is None:
+            self._agent = Agent(self._spec)
+            self._paused = paused
+            self._life = asyncio.create_task(self._live(self._agent))
+            self._beats = asyncio.create_task(self._beat())
+        return os.getpid()
+
+    async def run(self) -> None:
+        """Wait until the agent has stopped; raises what made it fail."""
+        if self._life is not None:
+            await asyncio.shield(self._life)
+
+    async def stop(self) -> None:
+        """Finish the round, then let `run` return."""
+        self._stopping.set()
+
+    async def pause(self, paused: bool) -> None:
+        """Stop or go on deciding; answers when no round is under way that began before."""
+        self._paused = paused
+        async with self._turn:
+            return
+
+    async def configure(self, spec: dict[str, Any]) -> None:
+        """Take a changed spec."""
+        self._spec = AgentSpec.model_validate(spec)
+        if self._agent is not None:
+            self._agent.configure(self._spec)
+        self._markets, self._version = {}, 0
+
+    async def control_describe(self) -> dict[str, Any]:
+        """Return who this is; it runs on the control thread."""
+        return {"agentId": self._spec.id, "incarnation": self._incarnation, "pid": os.getpid(), "rounds": self._rounds}
+
+    async def _live(self, agent: Agent) -> None:
+        pace = Pace(self._clock)
+        while not self._stopping.is_set():
+            if self._paused or self._clock() > self._lease:
+                await self._sleep(_RETRY)
+                continue
+            try:
+                async with self._turn:
+                    self._round_began = self._clock()
+                    now = await self._round(agent)
+            except StaleIncarnation:
+                raise
+            except Unavailable as error:
+                # Not this agent's failure: the supervisor sees to the service that is missing.
+                self._last_error = str(error)
+                await self._sleep(_RETRY)
+                continue
+            except Exception as error:
+                self._failures += 1
+                self._last_error = f"{type(error).__name__}: {error}"
+                log.warning("round %d failed (%d in a row)", self._rounds, self._failures, exc_info=error)
+                if self._failures >= _PATIENCE:
+                    raise
+                await self._sleep(_RETRY)
+                continue
+            finally:
+                self._round_began = None
+            self._failures = 0
+            self._last_error = None
+            self._rounds += 1
+            await self._rest(pace, now)
+
+    async def _round(self, agent: Agent) -> int:
+        snapshot = await self._feed.snapshot(self._spec.markets, self._version)
+        for id in snapshot.gone:
+            self._markets.pop(id, None)
+        self._markets |= {view.market.condition_id: view for view in snapshot.changed}
+        self._version = snapshot.version
+        account = await self._broker.account(self._spec.id)
+        seed = zlib.crc32(f"{self._config.seed}/{self._spec.id}/{self._incarnation}/{self._rounds}".encode())
+        plan = agent.step(View(snapshot.now, tuple(self._markets.values()), account, seed))
+        intents = await self._logged(plan, snapshot.now)
+        if intents or plan.cancels:
+            placed = await self._broker.execute(self._spec.id, self._incarnation, intents, plan.cancels)
+            for intent, outcome in zip(intents, placed, strict=True):
+                agent.report(intent.decision, outcome)
+        return snapshot.now
+
+    async def _logged(self, plan: Plan, now: int) -> list[Intent]:
+        """Store the decisions, and only then return those that are for the broker, each under its event's id."""
+        events = [self._event(decision, now) for decision in plan.decisions]
+        if events:
+            await self._source.store(events)
+        pairs = zip(plan.decisions, events, strict=True)
+        return [Intent(event.id, decision) for decision, event in pairs if decision.action != "hold"]
+
+    def _event(self, decision: Decision, now: int) -> Event:
+        event = self._source.event(Type.DECISION, {}, self._spec.id)
+        return replace(event, data=facts.decision_data(decision, id=event.id, timestamp=event.timestamp, venue_time=now))
+
+    async def _rest(self, pace: Pace, now: int) -> None:
+        """Sleep until the next round is due on the venue's clock, and at least a wall second."""
+        pace.decided(now, self._spec.interval)
+        await self._sleep(SHORTEST)
+        while not self._stopping.is_set() and (left := pace.left()) > 0:
+            await self._sleep(min(left, pace.horizon))
+            if left > pace.horizon:
+                with contextlib.suppress(Unavailable):
+                    pace.see(await self._feed.now())
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _beat(self) -> None:
+        while True:
+            due = self._clock() + BEAT_EVERY
+            await asyncio.sleep(BEAT_EVERY)
+            self._lag = max(0.0, self._clock() - due)
+            beat = Beat(
+                pid=os.getpid(),
+                loop_lag=self._lag,
+                since_progress=0.0 if self._round_began is None else self._clock() - self._round_began,
+                rounds=self._rounds,
+                last_error=self._last_error,
+                tick_failures=self._failures,
+            )
+            try:
+                self._lease = self._clock() + await self._supervisor.beat(self._spec.id, self._incarnation, beat)
+            except StaleIncarnation as error:
+                log.error("%s; this process ends", error)
+                os._exit(0)
+            except Unavailable:
+                if self._clock() > self._lease + ORPHAN_AFTER:
+                    log.error("no supervisor has answered for too long; this process ends")
+                    os._exit(0)

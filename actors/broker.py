@@ -1,0 +1,266 @@
+"""The broker of one wallet: the only process that holds its key, and the only way from a decision to the venue."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from actors import remote
+from actors.brokerage.booking import Booking
+from actors.brokerage.check import Check
+from actors.brokerage.desk import Desk
+from actors.brokerage.entry import Entry
+from actors.brokerage.recovery import Recovery
+from actors.brokerage.redemption import Redemption
+from actors.brokerage.wallet_key import read_key
+from actors.polymarket.account import VenueOrder, VenueTrade
+from actors.polymarket.trading import TradingSession
+from actors.system import SystemConfig
+from actors.venue_location import locate
+from agents.errors import PolyfleetError, StaleIncarnation, Unavailable, VenueRefused, VenueUnknown
+from agents.model import Account, Holding
+from agents.ports import Endpoints, Intent, Ledger, MarketFeed, Placed, Wallet
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Seconds between looks at orders of which it is not known what came of them.
+_TICK = 0.5
+#: Seconds between two reconciliations with the venue, and between two comparisons of the balances.
+_RECONCILE = 5.0
+_SQUARE_UP = 60.0
+#: Seconds before the next attempt to connect, at first and at most.
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
+#: Seconds that `admit` waits for the log.
+_LOG_PATIENCE = 10.0
+#: Seconds before a payout that failed is tried again.
+_PAYOUT_PAUSE = 10.0
+
+
+class BrokerService:
+    """Implements `agents.ports.Broker`.
+
+    `start` returns at once: the broker connects, settles with the venue what is open, and comes back by itself when it
+    loses the venue or the ledger. Until then its methods raise Unavailable with the reason.
+    """
+
+    def __init__(
+        self,
+        config: SystemConfig,
+        wallet: Wallet,
+        *,
+        ledger: Ledger | None = None,
+        feed: MarketFeed | None = None,
+        where: Callable[[], Awaitable[Endpoints]] | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._where = where or (lambda: locate(config))
+        self._desk = Desk(wallet, ledger or remote.ledger(), feed or remote.market_feed(deadline=10.0), wall)
+        self._booking = Booking(self._desk)
+        self._entry = Entry(self._desk, self._booking)
+        self._recovery = Recovery(self._desk, self._booking)
+        self._redemption = Redemption(self._desk, self._booking)
+        self._check = Check(self._desk, self._booking)
+        self._updates: asyncio.Queue[VenueOrder | VenueTrade] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._ready = False
+        self._reason = "it is starting"
+        self._loaded = False
+        self._watched: set[str] = set()
+        self._payout_after: dict[str, float] = {}
+
+    def __repr__(self) -> str:
+        return self._desk.name
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        self._tasks = [self._spawn(self._live()), self._spawn(self._book_updates())]
+
+    async def stop(self) -> None:
+        """End everything at once, as if the process had died."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._desk.follower.stop()
+
+    async def admit(self, agent_id: str, incarnation: int, seq: int) -> None:
+        """Let this life of an agent trade once the log is known up to `seq`; earlier lives are refused from now on."""
+        if not await self._desk.follower.reached(seq, _LOG_PATIENCE):
+            raise Unavailable(f"{self._desk.name} has not read the log up to {seq} yet")
+        self._entry.admit(agent_id, incarnation)
+
+    async def account(self, agent_id: str) -> Account:
+        """Return an agent's free cash, holdings and open orders."""
+        self._check_ready()
+        desk = self._desk
+        positions = desk.book(agent_id).positions
+        return Account(
+            cash=desk.free_cash(agent_id),
+            holdings={token: Holding(token, held.size, held.cost) for token, held in positions.items() if held.size > 0},
+            orders=tuple(order.view for order in desk.orders.open(agent_id)),
+        )
+
+    async def execute(
+        self, agent_id: str, incarnation: int, intents: Sequence[Intent], cancels: Sequence[str] = ()
+    ) -> list[Placed]:
+        """Cancel first, then place in order; the answer comes when each outcome is known and logged.
+
+        Raises StaleIncarnation, or Unavailable while it reconciles, is halted or cannot reach the venue.
+        """
+        self._check_ready()
+        return await self._uninterrupted(self._entry.execute(agent_id, incarnation, intents, cancels))
+
+    async def cancel_agent(self, agent_id: str) -> int:
+        """Cancel all resting orders of an agent and return how many there were."""
+        self._check_ready()
+        return await self._uninterrupted(self._entry.cancel_agent(agent_id))
+
+    async def cancel_all(self) -> int:
+        """Cancel all resting orders of the wallet."""
+        self._check_ready()
+        return await self._uninterrupted(self._entry.cancel_all())
+
+    async def halt(self, reason: str | None) -> None:
+        """Refuse all new orders for a reason, or lift that with None."""
+        self._entry.halt(reason)
+
+    async def check(self) -> dict[str, Any]:
+        """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
+        self._check_ready()
+        return await self._uninterrupted(self._check.check())
+
+    async def ready(self) -> bool:
+        """Whether it has settled with the venue what was open."""
+        return self._ready
+
+    def _check_ready(self) -> None:
+        if not self._ready:
+            raise Unavailable(f"{self._desk.name} is not ready: {self._reason}")
+
+    async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do work that changes the books to its end, even if whoever asked does not wait for it."""
+        try:
+            return await asyncio.shield(self._spawn(work))
+        except (VenueRefused, VenueUnknown) as error:
+            raise Unavailable(str(error)) from error
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks = [other for other in self._tasks if not other.done()] + [task]
+        return task
+
+    async def _live(self) -> None:
+        wait = _SHORTEST_WAIT
+        while not self._desk.fenced:
+            try:
+                await self._serve()
+            except PolyfleetError as error:
+                self._lost(str(error))
+            except Exception as error:
+                log.exception("%s failed", self._desk.name)
+                self._lost(f"{type(error).__name__}: {error}")
+            wait = _SHORTEST_WAIT if self._ready else min(wait * 2, _LONGEST_WAIT)
+            self._ready = False
+            await asyncio.sleep(wait)
+        self._lost("another life of it has begun; this one has ended")
+
+    def _lost(self, reason: str) -> None:
+        if reason != self._reason:
+            log.warning("%s does not trade: %s", self._desk.name, reason)
+        self._reason = reason
+
+    async def _serve(self) -> None:
+        """Connect, settle, and serve until something fails."""
+        desk = self._desk
+        await desk.open()
+        session = await TradingSession.connect(await self._where(), read_key(desk.wallet), desk.wallet.address)
+        desk.connected(session)
+        channel = self._spawn(self._listen(session))
+        try:
+            await self._settle()
+            self._ready = True
+            log.info("%s is ready", desk.name)
+            await self._work(channel)
+        finally:
+            desk.disconnected("it is connecting again")
+            channel.cancel()
+            with suppress(asyncio.CancelledError, PolyfleetError):
+                await channel
+            await session.close()
+
+    async def _settle(self) -> None:
+        """Settle with the venue all that is open or unknown, before any new order."""
+        await self._desk.clock.now()
+        if not self._loaded:
+            await self._recovery.load()
+            await self._redemption.load()
+            self._loaded = True
+        await self._recovery.settle()
+        await self._pay_out()
+        await self._watch()
+        while self._desk.wallet.name not in self._desk.fleet.addresses:
+            await self._check.square_up()
+            await self._desk.follower.reached(self._desk.fleet.seq + 1, _TICK)
+        await self._check.square_up()
+
+    async def _work(self, channel: asyncio.Task[None]) -> None:
+        reconciled = squared = time.monotonic()
+        while not channel.done():
+            await asyncio.sleep(_TICK)
+            await self._desk.clock.now()
+            await self._recovery.settle_unknown()
+            await self._pay_out()
+            if time.monotonic() - reconciled > _RECONCILE:
+                await self._recovery.reconcile()
+                await self._watch()
+                reconciled = time.monotonic()
+            if time.monotonic() - squared > _SQUARE_UP:
+                await self._check.square_up()
+                squared = time.monotonic()
+            if self._desk.fenced:
+                raise StaleIncarnation(f"another life of {self._desk.name} has begun")
+        await channel
+
+    async def _pay_out(self) -> None:
+        """Pay out what is resolved; what fails is tried again later and stops nothing else."""
+        for condition_id in self._redemption.due():
+            if time.monotonic() < self._payout_after.get(condition_id, 0.0):
+                continue
+            try:
+                done = await self._redemption.redeem(condition_id)
+            except (VenueRefused, VenueUnknown) as error:
+                log.warning("market %s is not paid out yet: %s", condition_id, error)
+                done = False
+            self._payout_after[condition_id] = 0.0 if done else time.monotonic() + _PAYOUT_PAUSE
+
+    async def _watch(self) -> None:
+        """Ask the feed to follow the markets in which the wallet holds shares, until they resolve."""
+        desk = self._desk
+        markets = [await desk.market(token_id) for token_id in desk.portfolio.shares(desk.wallet.name)]
+        held = {market.condition_id for market in markets if market is not None}
+        if held - self._watched:
+            await desk.feed.watch(sorted(held))
+            self._watched = held
+
+    async def _listen(self, session: TradingSession) -> None:
+        """Take in what the user channel says; booking it is another task, which no lost connection interrupts."""
+        async for update in session.updates():
+            self._updates.put_nowait(update)
+        raise Unavailable("the user channel has ended")
+
+    async def _book_updates(self) -> None:
+        while True:
+            update = await self._updates.get()
+            try:
+                if isinstance(update, VenueTrade):
+                    await self._booking.trades([update])
+                else:
+                    await self._booking.report(update)
+            except PolyfleetError as error:
+                # Nothing is lost: the next reconciliation brings it again.
+                log.warning("%s could not book an update: %s", self._desk.name, error)
+            except Exception:
+                log.exception("%s could not book %s", self._desk.name, update)

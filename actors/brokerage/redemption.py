@@ -1,0 +1,154 @@
+"""Paying out resolved markets: the wallet redeems at the venue, and each owner's book gets its part, exactly once."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from actors.brokerage.booking import Booking
+from actors.brokerage.desk import Desk
+from agents import facts
+from agents.errors import Unavailable
+from agents.events import Event, Type
+from agents.model import Market
+from agents.money import Micro, micro, notional, text
+from agents.portfolio import UNALLOCATED
+
+log = logging.getLogger(__name__)
+
+#: Seconds that the venue has to show a payout among the wallet's activity, and between two looks.
+_PATIENCE = 10.0
+_PAUSE = 0.5
+
+
+class Redemption:
+    """Redeems what a wallet holds of resolved markets.
+
+    Which payouts are booked is in the log, by their transactions; what the venue has paid is in its activity. So a
+    payout is booked once, whether the broker died before, during or after it.
+    """
+
+    def __init__(self, desk: Desk, booking: Booking) -> None:
+        self._desk = desk
+        self._booking = booking
+        #: Transactions that are booked.
+        self._booked: set[str] = set()
+        self._tokens: dict[str, str] = {}
+        self._markets = 0
+
+    async def load(self) -> None:
+        """Read from the log which payouts are booked."""
+        after = 0
+        while True:
+            batch = await self._desk.ledger.poll(after, types=[Type.RESOLUTION])
+            for event in batch.events:
+                self.note(event)
+            if not batch.events:
+                return
+            after = batch.next
+
+    def note(self, event: Event) -> None:
+        """Take note of a payout in the log."""
+        if event.type is Type.RESOLUTION and event.data.get("wallet") == self._desk.wallet.name:
+            self._booked.add(event.data["txHash"])
+
+    def due(self) -> set[str]:
+        """Return the resolved markets of which the wallet holds shares."""
+        desk = self._desk
+        held = desk.portfolio.shares(desk.wallet.name)
+        return {self._resolved[token_id] for token_id in held if token_id in self._resolved}
+
+    @property
+    def _resolved(self) -> dict[str, str]:
+        """The tokens of resolved markets, with their condition ids."""
+        resolutions = self._desk.fleet.resolutions
+        if len(resolutions) != self._markets:
+            self._tokens = {token_id: condition_id for condition_id, payouts in resolutions.items() for token_id in payouts}
+            self._markets = len(resolutions)
+        return self._tokens
+
+    async def redeem(self, condition_id: str) -> bool:
+        """Pay out a market and book it; False if its trades must settle first, or the venue has not paid yet.
+
+        Raises:
+            Unavailable, VenueRefused, VenueUnknown: if the venue does not do it now.
+        """
+        desk = self._desk
+        market = await self._market(condition_id)
+        if await self._unsettled(market):
+            return False
+        desk.redeeming[condition_id] = market.tokens
+        try:
+            return await self._redeem(market)
+        finally:
+            del desk.redeeming[condition_id]
+
+    async def _market(self, condition_id: str) -> Market:
+        """Return a resolved market with the payouts that the log has of it."""
+        market = await self._desk.market(condition_id)
+        if market is None:
+            raise Unavailable(f"the venue does not know market {condition_id}, of which the wallet holds shares")
+        payouts = self._desk.fleet.resolutions[condition_id]
+        first, second = (micro(payouts[token_id]) for token_id in market.tokens)
+        return replace(market, payouts=(first, second), closed=True)
+
+    async def _unsettled(self, market: Market) -> bool:
+        """Whether an order or a fill in a market may still change who owns what."""
+        desk = self._desk
+        for order in list(desk.orders.open()):
+            if order.market.condition_id == market.condition_id and not order.posting:
+                await self._booking.settle(order, await desk.venue.order(order.id))
+        open_orders = any(order.market.condition_id == market.condition_id for order in desk.orders.open())
+        return open_orders or any(desk.portfolio.pending[key].token_id in market.tokens for key in desk.pending())
+
+    async def _redeem(self, market: Market) -> bool:
+        desk, tx_hash = self._desk, ""
+        held = await desk.venue.positions(market.condition_id)
+        if any(held.get(token_id) for token_id in market.tokens):
+            tx_hash = await desk.venue.redeem(market.condition_id)
+        for _ in range(int(_PATIENCE / _PAUSE)):
+            paid = {payout.tx_hash: payout.cash for payout in await desk.venue.redemptions(market.condition_id)}
+            new = {hash: cash for hash, cash in paid.items() if hash not in self._booked}
+            if not new and not self._owed(market):
+                new = {tx_hash: 0}  # A payout of nothing need not show.
+            if new:
+                await self._book(market, new)
+                return True
+            await asyncio.sleep(_PAUSE)
+        log.warning("market %s is resolved, and the venue shows no payout of it yet", market.condition_id)
+        return False
+
+    def _owed(self, market: Market) -> Micro:
+        return sum(micro(line["payout"]) for line in self._lines(market))
+
+    def _lines(self, market: Market) -> list[dict[str, str]]:
+        """Return what each owner of the market's shares gets for them."""
+        desk = self._desk
+        assert market.payouts is not None
+        return [
+            _line(owner, token_id, position.size, notional(position.size, payout))
+            for owner, book in sorted(desk.portfolio.wallets.get(desk.wallet.name, {}).items())
+            for token_id, payout in zip(market.tokens, market.payouts, strict=True)
+            if (position := book.positions.get(token_id)) and position.size
+        ]
+
+    async def _book(self, market: Market, paid: dict[str, Micro]) -> None:
+        """Book what the venue paid to those who hold the shares; what rounding leaves goes to the unallocated book."""
+        desk = self._desk
+        with desk.working():
+            lines = self._lines(market)
+            if rest := sum(paid.values()) - self._owed(market):
+                lines.append(_line(UNALLOCATED, market.tokens[0], 0, rest))
+            # There is more than one transaction where part of the shares came after the first payout.
+            await desk.record([self._event(market, tx_hash, lines if n == 0 else []) for n, tx_hash in enumerate(paid)])
+            self._booked.update(paid)
+
+    def _event(self, market: Market, tx_hash: str, lines: list[dict[str, str]]) -> Event:
+        desk = self._desk
+        data = facts.redemption_data(
+            market, wallet=desk.wallet.name, redeemed=lines, tx_hash=tx_hash, venue_time=desk.clock.reckoned
+        )
+        return desk.source.event(Type.RESOLUTION, data)
+
+
+def _line(owner: str, token_id: str, size: Micro, payout: Micro) -> dict[str, str]:
+    return {"agentId": owner, "tokenId": token_id, "size": text(size), "payout": text(payout)}

@@ -1,0 +1,208 @@
+"""The trading side of the venue for one wallet: orders, trades, balances and payouts in our own terms and errors.
+
+Every method raises `VenueRefused` when the venue definitely did nothing, `VenueUnknown` when it may have, and
+`Unavailable` when it was never reached.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from polymarket import AsyncSecureClient, UserInputError
+from polymarket._internal.protocol import is_v2_position_id
+from polymarket.errors import (
+    PolymarketError,
+    RateLimitError,
+    RequestRejectedError,
+    SigningError,
+    TransactionFailedError,
+    TransportError,
+    UnexpectedResponseError,
+)
+from polymarket.models.clob import AssetType
+from polymarket.streams import UserSpec
+
+from actors.polymarket import contracts, signing
+from actors.polymarket.account import VenueOrder, VenueTrade, parse_order, parse_trade
+from actors.polymarket.environment import environment
+from agents.errors import Unavailable, VenueRefused, VenueUnknown
+from agents.money import Micro, micro
+from agents.ports import Endpoints
+
+#: The most orders that one request may cancel.
+_CANCEL_BATCH = 1000
+
+#: Failures before a request left this machine.
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The venue's answer to a new order: live, matched or delayed, and the trades that it made at once."""
+
+    order_id: str
+    status: str
+    trade_ids: tuple[str, ...]
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except RateLimitError as error:
+        raise VenueRefused(f"the venue's rate limit refused {what}; try again in {error.retry_after or 1:g} s") from error
+    except RequestRejectedError as error:
+        if error.status >= 500 and error.restriction is None:
+            raise VenueUnknown(f"{what}: the venue answered {error.status} ({error})") from error
+        raise VenueRefused(str(error)) from error
+    except (UserInputError, SigningError, TransactionFailedError) as error:
+        raise VenueRefused(str(error)) from error
+    except TransportError as error:
+        if isinstance(error.__cause__, _UNSENT):
+            raise Unavailable(f"{what}: the venue cannot be reached ({error})") from error
+        raise VenueUnknown(f"{what}: the venue did not answer ({error})") from error
+    except PolymarketError as error:
+        raise VenueUnknown(f"{what}: {error}") from error
+
+
+class TradingSession:
+    """An authenticated connection of one wallet."""
+
+    def __init__(self, client: AsyncSecureClient) -> None:
+        self._client = client
+
+    @classmethod
+    async def connect(cls, endpoints: Endpoints, private_key: str, address: str) -> "TradingSession":
+        """Derive the wallet's API credentials and return its session."""
+        with _translated("signing in"):
+            return cls(
+                await AsyncSecureClient.create(private_key=private_key, wallet=address, environment=environment(endpoints))
+            )
+
+    @property
+    def owner(self) -> str:
+        """The API key, which is how the venue names the owner of an order."""
+        return self._client.credentials.key
+
+    @property
+    def address(self) -> str:
+        """The wallet's address, lower-case."""
+        return str(self._client.wallet).lower()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def sign(self, ticket: signing.Ticket) -> signing.Signed:
+        """Sign an order, without sending it."""
+        with _translated("signing an order"):
+            return await signing.sign(self._client, ticket)
+
+    async def post(self, payload: bytes) -> Reply:
+        """Send a signed order. It is never sent twice, and no approval is ever sent to the chain for it."""
+        with _translated("placing an order"):
+            reply = await self._client.post_order(signing.decode(payload))
+        if reply.ok:
+            return Reply(str(reply.order_id), reply.status, reply.trade_ids)
+        if reply.code == "unmatched":
+            raise VenueUnknown(f"the venue says that an order is unmatched: {reply.message}")
+        raise VenueRefused(reply.message)
+
+    async def order(self, order_id: str) -> VenueOrder | None:
+        """Return an order, open or ended, or None if the venue has no such order."""
+        with _translated("asking for an order"):
+            try:
+                return _order(await self._client.get_order(order_id=order_id))
+            except RequestRejectedError as error:
+                if error.status == 404:
+                    return None
+                raise
+            except UnexpectedResponseError:
+                # The venue answers null for an order that it does not keep; a broken answer shows in the list too.
+                page = await self._client.list_open_orders(id=order_id).first_page()
+                return _order(page.items[0]) if page.items else None
+
+    async def open_orders(self) -> list[VenueOrder]:
+        """Return all open orders of the wallet."""
+        with _translated("listing open orders"):
+            return [_order(item) async for item in self._client.list_open_orders().iter_items()]
+
+    async def trades(self, after: int | None = None, condition_id: str | None = None) -> list[VenueTrade]:
+        """Return the wallet's trades matched since `after` (wall epoch seconds), of one market if named; oldest first."""
+        with _translated("listing trades"):
+            pages = self._client.list_account_trades(after=str(max(after, 1)) if after else None, market=condition_id)
+            found = [_trade(item) async for item in pages.iter_items()]
+        return sorted(found, key=lambda trade: trade.matched_at)
+
+    async def trade(self, trade_id: str) -> VenueTrade | None:
+        """Return one trade, or None."""
+        with _translated("asking for a trade"):
+            page = await self._client.list_account_trades(id=trade_id).first_page()
+        return next((_trade(item) for item in page.items if item.id == trade_id), None)
+
+    async def cancel(self, order_ids: Sequence[str]) -> tuple[set[str], dict[str, str]]:
+        """Cancel orders; return those that are cancelled and, for the others, why not."""
+        done: set[str] = set()
+        refused: dict[str, str] = {}
+        for start in range(0, len(order_ids), _CANCEL_BATCH):
+            with _translated("cancelling orders"):
+                reply = await self._client.cancel_orders(order_ids=order_ids[start : start + _CANCEL_BATCH])
+            done.update(map(str, reply.canceled))
+            refused.update({str(order_id): reason for order_id, reason in reply.not_canceled.items()})
+        return done, refused
+
+    async def cash(self) -> Micro:
+        """Return the wallet's pUSD."""
+        with _translated("asking for the balance"):
+            return (await self._client.get_balance_allowance(asset_type="COLLATERAL")).balance
+
+    async def shares(self, token_id: str) -> Micro:
+        """Return the wallet's shares of one token, as orders may sell them."""
+        asset: AssetType = "CONDITIONAL-V2" if is_v2_position_id(token_id) else "CONDITIONAL"
+        with _translated("asking for a balance"):
+            return (await self._client.get_balance_allowance(asset_type=asset, asset_id=token_id)).balance
+
+    async def positions(self, condition_id: str | None = None) -> dict[str, Micro]:
+        """Return the wallet's shares by token, resolved and unredeemed ones included; of one market only, if named."""
+        shares: dict[str, Micro] = {}
+        with _translated("listing positions"):
+            for status in ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST"):
+                pages = self._client.list_positions(condition_id=condition_id, status=status, page_size=1000)
+                async for item in pages.iter_items():
+                    if item.current_size:
+                        shares[str(item.asset_id)] = micro(item.current_size)
+        return shares
+
+    async def redeem(self, condition_id: str) -> str:
+        """Pay out the wallet's shares of a resolved market; returns the transaction's hash once it is mined."""
+        with _translated("redeeming"):
+            return await contracts.redeem(self._client, condition_id)
+
+    async def redemptions(self, condition_id: str) -> list[contracts.Redemption]:
+        """Return the payouts of a market that the wallet has had, newest first."""
+        with _translated("listing payouts"):
+            return await contracts.redemptions(self._client, condition_id)
+
+    async def updates(self) -> AsyncIterator[VenueOrder | VenueTrade]:
+        """Yield what the user channel says, for as long as the session is open; the library reconnects by itself."""
+        with _translated("subscribing to the user channel"):
+            handle = await self._client.subscribe(UserSpec())
+        async with handle:
+            async for event in handle:
+                yield _order(event.payload) if event.type == "order" else _trade(event.payload)
+
+
+def _order(model: Any) -> VenueOrder:
+    try:
+        return parse_order(model.model_dump())
+    except (KeyError, ValueError) as error:
+        raise UnexpectedResponseError(f"an order that cannot be read: {error!r}") from error
+
+
+def _trade(model: Any) -> VenueTrade:
+    try:
+        return parse_trade(model.model_dump())
+    except (KeyError, ValueError) as error:
+        raise UnexpectedResponseError(f"a trade that cannot be read: {error!r}") from error

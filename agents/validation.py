@@ -1,0 +1,38 @@
+"""From a failed validation to the one sentence that a user reads."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+#: Characters of a wrong value that are shown.
+_SHOWN = 60
+
+
+def explain(error: ValidationError, *prefix: str) -> str:
+    """Return where the first mistake is, under a prefix, and what was expected: "params.window: input should be ..., not 0"."""
+    first, *others = error.errors(include_url=False)
+    path = _path((*prefix, *first["loc"]))
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{path}: {_message(dict(first))}{more}"
+
+
+def _path(parts: Sequence[int | str]) -> str:
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def _message(found: dict[str, Any]) -> str:
+    if found["type"] == "extra_forbidden":
+        return "there is no such field"
+    if found["type"] == "missing":
+        return "it is missing"
+    message = str(found["msg"]).removeprefix("Value error, ")
+    value = found["input"]
+    shown = repr(value) if not isinstance(value, dict | list | tuple) else f"a {type(value).__name__}"
+    return f"{message[:1].lower()}{message[1:]}, not {shown[:_SHOWN]}"

@@ -1,0 +1,136 @@
+"""Agents' processes: how they are started, found, asked and ended through Ray."""
+
+import asyncio
+import logging
+from typing import Any
+
+import ray
+from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
+
+from actors import naming
+from actors.system import SystemConfig, spawn
+from agents.errors import InvalidInput, Unavailable
+from agents.spec import AgentSpec
+from supervisor.core.signals import Failed, Failure
+
+log = logging.getLogger(__name__)
+
+_PATH = "actors.agent:AgentService"
+
+#: Seconds for one question to an agent's control thread.
+_PROBE_TIMEOUT = 2.0
+#: Seconds for the name of a killed actor to become free.
+_NAME_TIMEOUT = 10.0
+
+
+class AgentFailed(Exception):
+    """Raised by `AgentActor` when the agent's process failed; `failed` is what its keeper is told."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.cause)
+        self.failed = failed
+
+
+class AgentActor:
+    """One agent's process. Every method raises AgentFailed when it is dead or what it runs has failed."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    async def begin(self, paused: bool) -> int:
+        """Let it begin to decide, and return its process id."""
+        pid: int = await self._call(Failure.STARTUP, "begin", paused)
+        return pid
+
+    async def run(self) -> None:
+        """Wait until it has stopped."""
+        await self._call(Failure.EXCEPTION, "run")
+
+    async def stop(self) -> None:
+        """Let it finish its round, then stop."""
+        await self._call(Failure.EXCEPTION, "stop")
+
+    async def pause(self, paused: bool) -> None:
+        """Let it stop or go on deciding."""
+        await self._call(Failure.EXCEPTION, "pause", paused)
+
+    async def configure(self, spec: AgentSpec) -> None:
+        """Give it a changed spec."""
+        await self._call(Failure.EXCEPTION, "configure", spec.wire())
+
+    async def incarnation(self) -> int | None:
+        """Return which life it is, or None if it does not say in time."""
+        try:
+            async with asyncio.timeout(_PROBE_TIMEOUT):
+                return int((await self._handle.control.remote("describe"))["incarnation"])
+        except (RayActorError, RayTaskError, TimeoutError):
+            return None
+
+    async def stack(self) -> str:
+        """Return where its main loop is, for the record of a hung one."""
+        try:
+            async with asyncio.timeout(_PROBE_TIMEOUT):
+                return str((await self._handle.probe.remote())["stack"])
+        except (RayActorError, RayTaskError, TimeoutError):
+            return "its control thread does not answer either"
+
+    async def kill(self) -> None:
+        """End the process at once."""
+        await asyncio.to_thread(ray.kill, self._handle)
+
+    async def _call(self, failure: Failure, method: str, *args: Any) -> Any:
+        try:
+            return await self._handle.call.remote(method, *args)
+        except RayTaskError as error:
+            final = isinstance(error.cause, InvalidInput)
+            raise AgentFailed(Failed(failure, str(error).strip(), final)) from error
+        except RayActorError as error:
+            raise AgentFailed(Failed(_died(failure), _death(error))) from error
+
+
+class AgentActors:
+    """Starts and finds agents' processes."""
+
+    def __init__(self, config: SystemConfig) -> None:
+        self._config = config
+
+    async def launch(self, spec: AgentSpec, incarnation: int) -> AgentActor:
+        """Start a process for this life of an agent; one that is left of an earlier life is ended first."""
+        name = naming.agent(spec.id)
+        arguments = {"spec": spec.wire(), "incarnation": incarnation}
+        try:
+            async with asyncio.timeout(_NAME_TIMEOUT):
+                while True:
+                    try:
+                        return AgentActor(await asyncio.to_thread(_spawn, name, self._config, arguments))
+                    except ValueError:
+                        await self._end(name)
+        except TimeoutError:
+            raise Unavailable(f"an earlier process of agent {spec.id} does not end") from None
+
+    async def find(self, agent_id: str) -> AgentActor | None:
+        """Return the agent's process if there is one."""
+        try:
+            return AgentActor(await asyncio.to_thread(ray.get_actor, naming.agent(agent_id), naming.NAMESPACE))
+        except ValueError:
+            return None
+
+    async def _end(self, name: str) -> None:
+        try:
+            await asyncio.to_thread(lambda: ray.kill(ray.get_actor(name, naming.NAMESPACE)))
+        except ValueError:
+            return
+        await asyncio.sleep(0.05)
+
+
+def _spawn(name: str, config: SystemConfig, arguments: dict[str, Any]) -> Any:
+    return spawn(name, _PATH, config, arguments, max_restarts=0, get_if_exists=False)
+
+
+def _died(failure: Failure) -> Failure:
+    return failure if failure is Failure.STARTUP else Failure.CRASH
+
+
+def _death(error: RayActorError) -> str:
+    text = str(error).strip()
+    return text if isinstance(error, ActorDiedError) else f"it is not reachable: {text}"

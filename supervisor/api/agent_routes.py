@@ -1,0 +1,185 @@
+"""The routes of `/api/agents`: list, create, change, control, and each agent's history."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, ValidationError
+from pydantic.alias_generators import to_camel
+from typing_extensions import TypedDict
+
+from agents.errors import InvalidInput
+from agents.fleet import AgentRecord
+from agents.spec import AgentSpec, AgentState
+from supervisor.api.agent_views import AgentStatus, agent_status
+from supervisor.api.book_views import Position, positions
+from supervisor.api.context import FleetContext
+from supervisor.api.log_routes import Limit, LoggedEvent
+from supervisor.api.strict_json import StrictRoute
+
+AgentId = Annotated[str, Path(max_length=100, description="The agent's id.")]
+Before = Annotated[int | None, Query(ge=0, le=2**53, description="Only what is older than this seq.")]
+Next = Annotated[int | None, Field(description="The seq to ask `before` for the next page; null at the end.")]
+
+#: Seconds within which a stop answers.
+STOP_TIMEOUT = 9.0
+
+
+class AgentList(TypedDict):
+    """Every agent."""
+
+    agents: list[AgentStatus]
+    total: int
+
+
+class Deleted(TypedDict):
+    """An agent is gone; what its book held went to the wallet's unallocated one."""
+
+    success: bool
+    id: str
+
+
+class _Page(TypedDict):
+    total: int
+    next: Next
+
+
+class Decisions(_Page):
+    """Decisions, newest first."""
+
+    decisions: list[dict[str, Any]]
+
+
+class Trades(_Page):
+    """Trades, newest first."""
+
+    trades: list[dict[str, Any]]
+
+
+class Orders(_Page):
+    """Orders in their latest state, newest first."""
+
+    orders: list[dict[str, Any]]
+
+
+class Forecasts(_Page):
+    """Forecasts, newest first."""
+
+    forecasts: list[dict[str, Any]]
+
+
+class AgentEvents(_Page):
+    """All that was logged of an agent, newest first."""
+
+    events: list[LoggedEvent]
+
+
+class Positions(_Page):
+    """What an agent holds, the dearest first."""
+
+    positions: list[Position]
+
+
+_HISTORIES = {"decisions": Decisions, "trades": Trades, "orders": Orders, "forecasts": Forecasts, "events": AgentEvents}
+
+_ACTIONS = {
+    "start": "Start an agent",
+    "stop": "Stop an agent and cancel its resting orders; the answer comes when it has stopped, or after 9 s",
+    "pause": "Pause an agent and cancel its quotes",
+    "resume": "Let a paused or quarantined agent go on",
+    "restart": "Stop an agent and start it again",
+}
+
+
+def stopped(record: AgentRecord | None) -> bool:
+    """Whether an agent is at rest or gone."""
+    return record is None or record.state in (AgentState.STOPPED, AgentState.QUARANTINED)
+
+
+def agent_routes(context: FleetContext) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/api/agents", route_class=StrictRoute, tags=["agents"])
+    _registry_routes(router, context)
+    for action, summary in _ACTIONS.items():
+        _control_route(router, context, action, summary)
+    for name, answer in _HISTORIES.items():
+        _history_route(router, context, name, answer)
+
+    @router.get("/{agent_id}/positions")
+    async def get_positions(agent_id: AgentId, limit: Limit = 1000) -> Positions:
+        """Return what an agent holds, the dearest first; amounts are decimal text."""
+        context.agent(agent_id)
+        found = positions(context.state, await context.quotes(), agent_id)
+        return {"positions": found[:limit], "total": len(found), "next": None}
+
+    return router
+
+
+async def _shown(context: FleetContext, agent_id: str) -> AgentStatus:
+    heartbeats = await context.heartbeats.get_or({})
+    record = context.agent(agent_id)
+    return agent_status(context.state, record, now=context.clock(), heartbeat=heartbeats.get(agent_id))
+
+
+def _registry_routes(router: APIRouter, context: FleetContext) -> None:
+    @router.get("")
+    async def list_agents() -> AgentList:
+        """Return every agent and how it does."""
+        found = [await _shown(context, agent_id) for agent_id in list(context.state.agents)]
+        return {"agents": found, "total": len(found)}
+
+    @router.post("", status_code=201)
+    async def create(spec: AgentSpec) -> AgentStatus:
+        """Create an agent and, if it is enabled, start it; 409 if there is one of that id."""
+        await context.settle(await context.supervisor.create(spec.wire()))
+        return await _shown(context, spec.id)
+
+    @router.get("/{agent_id}")
+    async def get_agent(agent_id: AgentId) -> AgentStatus:
+        """Return one agent and how it does."""
+        return await _shown(context, agent_id)
+
+    @router.patch("/{agent_id}")
+    async def update(agent_id: AgentId, changes: Annotated[dict[str, Any], Body()]) -> AgentStatus:
+        """Change fields of an agent's spec while it runs; `params` are replaced as a whole."""
+        checked = _checked(context.agent(agent_id).spec, changes)
+        await context.settle(await context.supervisor.update(agent_id, checked))
+        return await _shown(context, agent_id)
+
+    @router.delete("/{agent_id}")
+    async def delete(agent_id: AgentId) -> Deleted:
+        """Stop an agent, if need be, and remove it."""
+        context.agent(agent_id)
+        await context.settle(await context.supervisor.delete(agent_id))
+        return {"success": True, "id": agent_id}
+
+
+def _control_route(router: APIRouter, context: FleetContext, action: str, summary: str) -> None:
+    @router.post(f"/{{agent_id}}/{action}", name=action, description=f"{summary}. 409 in a state that does not allow it.")
+    async def control(agent_id: AgentId) -> AgentStatus:
+        context.agent(agent_id)
+        await context.settle(await context.supervisor.control(agent_id, action))
+        if action == "stop":
+            await context.until(lambda state: stopped(state.agents.get(agent_id)), STOP_TIMEOUT)
+        return await _shown(context, agent_id)
+
+
+def _history_route(router: APIRouter, context: FleetContext, name: str, answer: type) -> None:
+    @router.get(f"/{{agent_id}}/{name}", name=name, response_model=answer)
+    async def history(agent_id: AgentId, limit: Limit = 100, before: Before = None) -> dict[str, Any]:
+        """Return one kind of an agent's history, newest first; ask on with `before` = `next`."""
+        context.agent(agent_id)
+        page = await context.ledger.history(name, agent_id, limit=limit, before=before)
+        return {name: page.items, "total": page.total, "next": page.next}
+
+
+def _checked(spec: AgentSpec, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return changes under the names of the wire; refuse those that make no valid spec, with the fields that are wrong."""
+    if not changes:
+        raise InvalidInput("The body names no field to change, such as params or maxTradeAmount")
+    changes = {to_camel(name): value for name, value in changes.items()}
+    try:
+        AgentSpec.model_validate(spec.wire() | changes)
+    except ValidationError as error:
+        raise RequestValidationError([found | {"loc": ("body", *found["loc"])} for found in error.errors()]) from None
+    return changes

@@ -1,0 +1,179 @@
+"""Agents and the fleet as clients see them, made from the folded log by pure functions. Times are epoch milliseconds."""
+
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from agents.fleet import AgentRecord, FleetState
+from agents.money import number
+from agents.ports import Endpoints
+from agents.spec import AgentSpec, AgentState
+
+#: The states in which the seed calls an agent running.
+RUNNING = frozenset({AgentState.STARTING, AgentState.RUNNING, AgentState.PAUSED, AgentState.BACKING_OFF})
+
+
+class AgentStatus(TypedDict):
+    """One agent and how it does."""
+
+    id: str
+    strategy: str
+    state: AgentState
+    reason: Annotated[str, Field(description="Why it is in this state.")]
+    blocked: Annotated[str | None, Field(description="Why it may not trade now, such as a budget; null: it may.")]
+    incarnation: Annotated[int, Field(description="Which life of its process this is.")]
+    pid: int | None
+    restarts: int
+    startedAt: int | None
+    uptime: Annotated[int, Field(description="Milliseconds.")]
+    lastHeartbeat: int | None
+    lastError: str | None
+    totalDecisions: int
+    totalTrades: int
+    totalProfit: Annotated[float, Field(description="Realised, fees taken off, in pUSD.")]
+    spec: AgentSpec
+
+
+class SeedConfig(TypedDict):
+    """The seed's two settings of an agent."""
+
+    maxTradeAmount: float
+    minConfidence: float
+
+
+class SeedStatus(TypedDict):
+    """The seed's status of its agent."""
+
+    isRunning: bool
+    startedAt: int | None
+    uptime: int
+    totalDecisions: int
+    totalTrades: int
+    totalProfit: float
+    config: SeedConfig
+
+
+class AgentCounts(TypedDict):
+    """How many agents there are, in all and in each state."""
+
+    total: int
+    byState: dict[AgentState, int]
+
+
+class ServiceStatus(TypedDict):
+    """One shared actor."""
+
+    name: str
+    state: str
+    restarts: int
+
+
+class Venue(TypedDict):
+    """Where the venue answers."""
+
+    gammaUrl: str
+    clobUrl: str
+    dataUrl: str
+    relayerUrl: str
+    rpcUrl: str
+    marketWsUrl: str
+    userWsUrl: str
+
+
+class Fleet(TypedDict):
+    """The fleet at a glance."""
+
+    mode: str
+    simulated: Annotated[bool, Field(description="Whether the money is not real.")]
+    seq: int
+    halted: Annotated[str | None, Field(description="Why the kill switch is on; null: it is off.")]
+    agents: AgentCounts
+    totalDecisions: int
+    totalTrades: int
+    totalProfit: float
+    exposure: Annotated[float, Field(description="What the shares held now have cost, in pUSD.")]
+    services: list[ServiceStatus]
+    venue: Annotated[Venue | None, Field(description="Null while it is not known.")]
+
+
+def agent_status(state: FleetState, record: AgentRecord, *, now: int, heartbeat: int | None) -> AgentStatus:
+    """Return an AgentStatus."""
+    spec = record.spec
+    return {
+        "id": spec.id,
+        "strategy": spec.strategy,
+        "state": record.state,
+        "reason": record.reason,
+        "blocked": record.blocked,
+        "incarnation": record.incarnation,
+        "pid": record.pid,
+        "restarts": record.restarts,
+        "startedAt": record.started_at,
+        "uptime": _uptime(record, now),
+        "lastHeartbeat": heartbeat,
+        "lastError": record.last_error,
+        "totalDecisions": record.total_decisions,
+        "totalTrades": record.total_trades,
+        "totalProfit": number(state.profit(spec.id)),
+        "spec": spec,
+    }
+
+
+def seed_status(state: FleetState, record: AgentRecord | None, *, now: int, defaults: SeedConfig) -> SeedStatus:
+    """Return the seed's status of one agent; `defaults` are its settings while there is no such agent."""
+    return {
+        "isRunning": record is not None and record.state in RUNNING,
+        "startedAt": record.started_at if record else None,
+        "uptime": _uptime(record, now) if record else 0,
+        "totalDecisions": record.total_decisions if record else 0,
+        "totalTrades": record.total_trades if record else 0,
+        "totalProfit": number(state.profit(record.spec.id)) if record else 0,
+        "config": seed_config(record) if record else defaults,
+    }
+
+
+def seed_config(record: AgentRecord) -> SeedConfig:
+    """Return the seed's two settings of an agent."""
+    return {"maxTradeAmount": float(record.spec.max_trade_amount), "minConfidence": record.spec.min_confidence}
+
+
+def fleet(state: FleetState, mode: str, venue: Endpoints | None) -> Fleet:
+    """Return the fleet at a glance."""
+    records = state.agents.values()
+    by_state = dict.fromkeys(AgentState, 0)
+    for record in records:
+        by_state[record.state] += 1
+    exposure = sum(book.cost for books in state.portfolio.wallets.values() for book in books.values())
+    return {
+        "mode": mode,
+        "simulated": mode != "live",
+        "seq": state.seq,
+        "halted": state.halted,
+        "agents": {"total": len(records), "byState": by_state},
+        "totalDecisions": sum(record.total_decisions for record in records),
+        "totalTrades": sum(record.total_trades for record in records),
+        "totalProfit": number(state.total_profit),
+        "exposure": number(exposure),
+        "services": [
+            {"name": name, "state": service.state, "restarts": service.restarts}
+            for name, service in sorted(state.services.items())
+        ],
+        "venue": _venue(venue) if venue else None,
+    }
+
+
+def _venue(venue: Endpoints) -> Venue:
+    return {
+        "gammaUrl": venue.gamma_url,
+        "clobUrl": venue.clob_url,
+        "dataUrl": venue.data_url,
+        "relayerUrl": venue.relayer_url,
+        "rpcUrl": venue.rpc_url,
+        "marketWsUrl": venue.market_ws_url,
+        "userWsUrl": venue.user_ws_url,
+    }
+
+
+def _uptime(record: AgentRecord, now: int) -> int:
+    return max(0, now - record.started_at) if record.started_at else 0

@@ -1,0 +1,146 @@
+"""What a REST replica knows and whom it asks: the folded log in memory, and the ports of the services."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from actors.event_source import EventSource
+from actors.follower import Follower
+from agents.errors import NotFound, PolyfleetError, Unavailable
+from agents.events import Type
+from agents.fleet import AgentRecord, FleetState
+from agents.model import MarketView
+from agents.ports import Broker, Endpoints, Ledger, MarketFeed, Supervisor
+from supervisor.api.agent_views import SeedConfig
+from supervisor.api.market_views import Quote, quotes
+from supervisor.api.rate_limits import RateLimits
+
+T = TypeVar("T")
+
+#: Seconds that what was written may take to show in this replica, and to be stored.
+_SETTLE = 5.0
+
+#: Seconds for which answers of other services are kept: many clients ask the same at once.
+_KEEP = 1.0
+
+#: Seconds for which an answer is waited that can be done without.
+_PATIENCE = 1.0
+
+
+def wall_clock() -> int:
+    """Return wall time in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Kept(Generic[T]):
+    """An answer that is asked for at most once in a while; callers at the same time share one call."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], seconds: float = _KEEP) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._value: T | None = None
+        self._until = 0.0
+        self._lock = asyncio.Lock()
+
+    async def get(self) -> T:
+        """Return the answer, a fresh one if the last is too old; raises what asking raises."""
+        async with self._lock:
+            if self._value is None or time.monotonic() >= self._until:
+                self._value = await self._ask()
+                self._until = time.monotonic() + self._seconds
+            return self._value
+
+    async def get_or(self, default: T) -> T:
+        """Return the answer, or the last one or a default if it cannot be had soon."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self.get()
+        except (PolyfleetError, TimeoutError):
+            return default if self._value is None else self._value
+
+
+@dataclass(slots=True)
+class FleetContext:
+    """One replica's view of the fleet.
+
+    `broker_of` returns a wallet's broker, `venue` asks where the venue is, `defaults` are the seed's two settings of an
+    agent that is not there, `source` is the name under which this replica publishes: unique, as each source has one writer.
+    """
+
+    follower: Follower
+    ledger: Ledger
+    supervisor: Supervisor
+    feed: MarketFeed
+    broker_of: Callable[[str], Broker]
+    venue: Callable[[], Awaitable[Endpoints]]
+    limits: RateLimits
+    mode: str = "sandbox"
+    defaults: SeedConfig = field(default_factory=lambda: SeedConfig(maxTradeAmount=100.0, minConfidence=0.7))
+    clock: Callable[[], int] = wall_clock
+    source: str = field(default_factory=lambda: f"api:{secrets.token_hex(8)}")
+    heartbeats: Kept[dict[str, int]] = field(init=False)
+    markets: Kept[list[MarketView]] = field(init=False)
+    endpoints: Kept[Endpoints] = field(init=False)
+    _events: Kept[EventSource] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.heartbeats = Kept(self.supervisor.heartbeats)
+        self.markets = Kept(self.feed.markets, 2.0)
+        self.endpoints = Kept(self.venue, 5.0)
+        self._events = Kept(self._open_source, float("inf"))
+
+    async def start(self) -> None:
+        """Begin to follow the log; it need not be there yet."""
+        self.follower.start()
+
+    async def stop(self) -> None:
+        """Stop following."""
+        await self.follower.stop()
+
+    @property
+    def state(self) -> FleetState:
+        """The folded log; raises Unavailable until it has been read once."""
+        state = self.follower.state
+        if state is None:
+            raise Unavailable("The log is still being read; try again in a moment")
+        return state
+
+    def agent(self, agent_id: str) -> AgentRecord:
+        """Return an agent's record; raises NotFound."""
+        record = self.state.agents.get(agent_id)
+        if record is None:
+            raise NotFound(f"There is no agent {agent_id!r}; GET /api/agents lists them")
+        return record
+
+    async def settle(self, seq: int) -> None:
+        """Wait until this and every other replica shows the log up to `seq`: control is read-your-writes."""
+        await self.ledger.barrier(seq)
+        if not await self.follower.reached(seq, _SETTLE):
+            raise Unavailable("It was done, and this replica does not see it yet; ask again in a moment")
+
+    async def until(self, done: Callable[[FleetState], bool], timeout: float) -> bool:
+        """Wait until the state is as wanted and all replicas show it; False if it is not within so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not done(self.state):
+                    await self.follower.changed()
+        await self.settle(self.state.seq)
+        return done(self.state)
+
+    async def quotes(self) -> dict[str, Quote]:
+        """Return what each known token is worth now; empty while the feed cannot be asked."""
+        return quotes(await self.markets.get_or([]))
+
+    async def publish(self, kind: Type, data: dict[str, Any]) -> tuple[str, int]:
+        """Store an outside system's event and return its id and seq."""
+        events = await self._events.get()
+        event = events.event(kind, data)
+        [seq] = await events.store([event], patience=_SETTLE)
+        return event.id, seq
+
+    async def _open_source(self) -> EventSource:
+        return EventSource(self.source, await self.ledger.open_source(self.source), self.ledger)

@@ -1,0 +1,138 @@
+"""The routes of the fleet as a whole: its state, markets and books, the check against the venue, the kill switch."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from agents.errors import InvalidInput, NotFound, PolyfleetError, Unavailable
+from supervisor.api import agent_views, book_views, market_views
+from supervisor.api.context import FleetContext
+from supervisor.api.log_routes import Limit
+from supervisor.api.market_views import Exact
+from supervisor.api.strict_json import StrictRoute
+
+#: Seconds that the comparison with the venue may take.
+_CHECK_TIMEOUT = 9.5
+
+
+class Markets(TypedDict):
+    """The markets that the feed knows."""
+
+    markets: list[market_views.Market]
+    total: int
+
+
+@with_config(extra="allow")
+class HeldTokens(TypedDict):
+    """Shares of one token at the venue and in the books."""
+
+    tokenId: str
+    venue: Exact
+    ledger: Exact
+
+
+@with_config(extra="allow")
+class WalletCheck(TypedDict):
+    """One wallet's books against the venue."""
+
+    address: str
+    venueCash: Exact
+    ledgerCash: Exact
+    positions: list[HeldTokens]
+    pending: list[dict[str, Any]]
+    differences: list[dict[str, Any]]
+
+
+class LedgerCheck(TypedDict):
+    """The books against the venue; what is in flight is pending, not different."""
+
+    ok: bool
+    wallets: list[WalletCheck]
+
+
+class KillSwitch(BaseModel):
+    """Why all trading stops."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=500, description="It goes into the log.")
+    flatten: bool = Field(False, description="Sell out too; not possible yet.")
+
+
+class Halted(TypedDict):
+    """Why trading is stopped, or null."""
+
+    success: bool
+    halted: str | None
+
+
+def fleet_routes(context: FleetContext) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(route_class=StrictRoute, tags=["fleet"])
+    _view_routes(router, context)
+    _market_routes(router, context)
+    _kill_switch_routes(router, context)
+    return router
+
+
+def _view_routes(router: APIRouter, context: FleetContext) -> None:
+    @router.get("/api/fleet")
+    async def fleet() -> agent_views.Fleet:
+        """Return the fleet at a glance: mode, agents by state, totals, services, and where the venue answers."""
+        try:
+            venue = await context.endpoints.get()
+        except PolyfleetError:
+            venue = None
+        return agent_views.fleet(context.state, context.mode, venue)
+
+    @router.get("/api/portfolio")
+    async def portfolio() -> book_views.Portfolio:
+        """Return every wallet's and agent's book, exact to the millionth, as decimal text."""
+        return book_views.portfolio(context.state, await context.quotes())
+
+    @router.get("/api/ledger/check", response_model=LedgerCheck)
+    async def check() -> dict[str, Any]:
+        """Compare the books with the venue at one cut; what is in flight is pending, not different."""
+        state = context.state
+        wallets = sorted({*state.addresses, *(record.spec.wallet for record in state.agents.values())})
+        try:
+            async with asyncio.timeout(_CHECK_TIMEOUT):
+                found = await asyncio.gather(*(context.broker_of(wallet).check() for wallet in wallets))
+        except TimeoutError:
+            raise Unavailable(f"The books could not be compared with the venue within {_CHECK_TIMEOUT:g} s") from None
+        return {"ok": not any(wallet["differences"] for wallet in found), "wallets": found}
+
+
+def _market_routes(router: APIRouter, context: FleetContext) -> None:
+    @router.get("/api/markets")
+    async def markets(limit: Limit = 1000, closed: bool | None = None) -> Markets:
+        """Return the markets that the feed knows; `closed` picks the closed or the open ones."""
+        found = [view for view in await context.markets.get() if closed is None or view.market.closed == closed]
+        return {"markets": [market_views.market(view) for view in found[:limit]], "total": len(found)}
+
+    @router.get("/api/markets/{market_id}")
+    async def market(market_id: Annotated[str, Path(max_length=300)]) -> market_views.MarketBook:
+        """Return one market by condition id, Gamma id, slug or token id, with its books and recent prices."""
+        view = await context.feed.market(market_id)
+        if view is None:
+            raise NotFound(f"There is no market {market_id!r}; GET /api/markets lists them")
+        return market_views.market_book(view)
+
+
+def _kill_switch_routes(router: APIRouter, context: FleetContext) -> None:
+    @router.post("/api/fleet/kill-switch")
+    async def throw(switch: KillSwitch) -> Halted:
+        """Stop all trading and cancel all orders."""
+        if switch.flatten:
+            raise InvalidInput("flatten: selling out is not possible yet; send false, then stop agents one by one")
+        await context.settle(await context.supervisor.kill_switch(switch.reason))
+        return {"success": True, "halted": context.state.halted}
+
+    @router.delete("/api/fleet/kill-switch")
+    async def lift() -> Halted:
+        """Let the fleet trade again."""
+        await context.settle(await context.supervisor.kill_switch(None))
+        return {"success": True, "halted": context.state.halted}

@@ -1,0 +1,151 @@
+"""What every request passes before a route sees it: Host and Origin, CORS, token, rate limit, size."""
+
+import re
+import uuid
+
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from supervisor.api.access import OPEN_PATHS, Access, bearer, header
+from supervisor.api.errors import refusal, refuse_websocket, too_many
+from supervisor.api.rate_limits import RateLimits
+
+#: Bytes that the body of a request may have.
+MAX_BODY = 1_000_000
+
+_AGENT_PATH = re.compile(r"/api/agents/([a-z0-9][a-z0-9_-]{0,62})(?:/|$)")
+_CORRELATION = re.compile(rb"[\x21-\x7e]{1,128}")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Guard:
+    """Refuse foreign Hosts and Origins with 403, answer CORS for the frontend, and echo X-Correlation-ID.
+
+    The outermost layer of REST and hub: a web page elsewhere cannot drive the fleet, nor can a rebound DNS name.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+        self._cors = CORSMiddleware(
+            app,
+            allow_origins=sorted(access.origins),
+            allow_methods=("GET", "POST", "PATCH", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "X-Correlation-ID"),
+            allow_credentials=True,
+            expose_headers=(
+                "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After",
+                "X-Correlation-ID",
+            ),
+        )  # fmt: skip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request, handshake or lifespan."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        host = origin = correlation = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value.decode("latin-1")
+            elif name == b"origin":
+                origin = value.decode("latin-1")
+            elif name == b"x-correlation-id" and _CORRELATION.fullmatch(value):
+                correlation = value
+        sentence = self._access.refusal(host, origin)
+        if scope["type"] == "websocket":
+            if sentence:
+                await refuse_websocket(scope, receive, send, 403, sentence)
+            else:
+                await self._app(scope, receive, send)
+            return
+        send = _adding(send, [(b"x-correlation-id", correlation or uuid.uuid4().hex.encode())])
+        if sentence:
+            await refusal(403, sentence)(scope, receive, send)
+        elif origin is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._cors(scope, receive, send)
+
+
+class Gate:
+    """Ask for the token before anything is looked at, count against the rate limits, and bound the body.
+
+    `address_header` names the header in which a trusted proxy puts the client's address, "" if there is no proxy.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, limits: RateLimits, address_header: str = "") -> None:
+        self._app = app
+        self._access = access
+        self._limits = limits
+        self._address_header = address_header.strip().lower().encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or lifespan."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method, path, headers = scope["method"], scope["path"], scope["headers"]
+        admitted = self._access.token_fits(bearer(header(headers, b"authorization")))
+        if not admitted and path not in OPEN_PATHS:
+            sentence = "This fleet needs a token; send it as Authorization: Bearer <token>"
+            await refusal(401, sentence, headers={"WWW-Authenticate": "Bearer"})(scope, receive, send)
+            return
+        counted = bucket(method, path)
+        if counted:
+            kind, key = counted
+            verdict = await self._limits.take(kind, f"{self._client(headers, admitted)}/{key}")
+            if verdict:
+                if not verdict.allowed:
+                    await too_many(kind, verdict)(scope, receive, send)
+                    return
+                send = _adding(send, verdict.headers())
+        await self._app(scope, receive if method in _SAFE else _bounded(receive), send)
+
+    def _client(self, headers: list[tuple[bytes, bytes]], admitted: bool) -> str:
+        """Return whose limits a request counts against: the token's, an address's, or the one bucket of all."""
+        if admitted and self._access.token_digest:
+            return "token"
+        address = header(headers, self._address_header) if self._address_header else None
+        return address.rpartition(",")[2].strip()[:64] if address else "all"
+
+
+def bucket(method: str, path: str) -> tuple[str, str] | None:
+    """Return the kind of limit that a request counts against, and whose; None for what is never limited.
+
+    An agent can be created once, so creating counts as a read; what is done to it then is counted for it alone.
+    """
+    if path in OPEN_PATHS:
+        return ("health", "") if path == "/health" else None
+    if method in _SAFE:
+        return "read", ""
+    if path in ("/api/agents", "/api/notifications"):
+        return "read", path
+    if path.startswith("/api/polymarket-agent/"):
+        return "control", "default"
+    agent = _AGENT_PATH.match(path)
+    return "control", agent.group(1) if agent else path[:64]
+
+
+def _bounded(receive: Receive) -> Receive:
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY:
+            raise HTTPException(413, f"The body is larger than {MAX_BODY} bytes")
+        return message
+
+    return bounded
+
+
+def _adding(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *headers]
+        await send(message)
+
+    return sending

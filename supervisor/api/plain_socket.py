@@ -1,0 +1,268 @@
+"""The plain WebSocket protocol of the hub: JSON frames, subscriptions with a cursor, nothing lost and nothing twice."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from agents.errors import InvalidInput, PolyfleetError
+from agents.events import Event, Type
+from supervisor.api.access import Access, bearer, header
+from supervisor.api.errors import explain, refuse_websocket
+from supervisor.api.hub import Delivery, Hub, encode
+from supervisor.api.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+#: Events that one read of a replay fetches.
+_PAGE = 500
+
+#: Seconds for the first `auth` frame, for a client to take its closing frame, and for all to take theirs at the end.
+_AUTH_TIMEOUT = 10.0
+_CLOSE_TIMEOUT = 30.0
+_DRAIN_TIMEOUT = 2.0
+
+#: Characters that a client's frame may have.
+_MAX_FRAME = 65_536
+
+#: Codes of a closing frame (RFC 6455).
+_POLICY, _FAILED, _RESTART, _TRY_LATER = 1008, 1011, 1012, 1013
+
+
+class _Subscribe(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    op: str
+    types: list[str] | None = Field(None, max_length=100)
+    agents: list[str] | None = Field(None, max_length=1000)
+    after: int | None = Field(None, ge=0, le=2**53)
+
+
+class _Subscription:
+    """What a client wants. `cursor` is the last seq that it needs no more; `live` once nothing is left to replay."""
+
+    def __init__(self, types: Iterable[str], agents: Iterable[str], cursor: int, *, live: bool) -> None:
+        self.types = frozenset(types)
+        self.agents = frozenset(agents)
+        self.cursor = cursor
+        self.live = live
+
+    def wants(self, event: Event) -> bool:
+        return (not self.types or event.type in self.types) and (not self.agents or event.agent_id in self.agents)
+
+
+class PlainClient:
+    """One plain WebSocket client."""
+
+    def __init__(self, socket: WebSocket, hub: Hub, access: Access) -> None:
+        self._socket = socket
+        self._hub = hub
+        self._access = access
+        self._outbox = Outbox()
+        self._subscription: _Subscription | None = None
+        self._replay: asyncio.Task[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._sent = 0
+
+    async def run(self, admitted: bool) -> None:
+        """Talk to the client until either side closes."""
+        loop = asyncio.get_running_loop()
+        self._writer = loop.create_task(self._write())
+        reader = loop.create_task(self._read(admitted))
+        try:
+            await asyncio.wait({reader, self._writer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._hub.remove(self)
+            tasks = [task for task in (reader, self._writer, self._replay) if task]
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+                    log.error("a connection to the hub failed", exc_info=result)
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Queue a live event if it is subscribed to; a client that is too far behind is sent away."""
+        subscription, event = self._subscription, delivery.event
+        if subscription is None or not subscription.live or event.seq <= subscription.cursor:
+            return
+        subscription.cursor = event.seq
+        if not subscription.wants(event):
+            return
+        if self._outbox.full:
+            self._subscription = None
+            self._end(_TRY_LATER, None, at_once=True)
+        else:
+            self._outbox.put(delivery.frame, event.seq)
+
+    async def drain(self) -> None:
+        """Ask the client to reconnect, then close with 1012."""
+        self._outbox.put(encode({"op": "reconnect"}))
+        self._end(_RESTART, "service restart")
+        if self._writer:
+            await asyncio.wait({self._writer}, timeout=_DRAIN_TIMEOUT)
+
+    async def _write(self) -> None:
+        while (item := await self._outbox.take()) is not None:
+            frame, seq = item
+            if frame:
+                await self._socket.send_text(frame)
+            self._sent = seq or self._sent
+        code, reason = self._outbox.closing or (1000, "")
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await self._socket.close(code, reason if reason is not None else f"slow consumer; resume after {self._sent}")
+
+    def _end(self, code: int, reason: str | None, *, at_once: bool = False) -> None:
+        """Begin to close; a client that does not take its closing frame in time is cut off."""
+        self._outbox.close(code, reason, at_once=at_once)
+        if self._writer:
+            asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT, self._writer.cancel)
+
+    async def _read(self, admitted: bool) -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            if not admitted and not await self._authenticate():
+                return
+            await self._hub.started()
+            self._outbox.put(encode({"op": "hello", "seq": self._hub.seq, "floor": self._hub.floor}))
+            self._hub.add(self)
+            if self._hub.draining:
+                await self.drain()
+            while True:
+                await self._handle(await self._receive())
+                if self._outbox.full:
+                    self._end(_TRY_LATER, None, at_once=True)
+
+    async def _authenticate(self) -> bool:
+        try:
+            async with asyncio.timeout(_AUTH_TIMEOUT):
+                message = _parsed(await self._receive())
+        except TimeoutError:
+            return await self._turn_away(f"no auth frame came within {_AUTH_TIMEOUT:g} s")
+        except InvalidInput as error:
+            return await self._turn_away(str(error))
+        token = message.get("token")
+        if message.get("op") == "auth" and isinstance(token, str) and self._access.token_fits(token):
+            return True
+        return await self._turn_away('the token is missing or wrong; send {"op":"auth","token":"..."} first')
+
+    async def _turn_away(self, reason: str) -> bool:
+        self._outbox.put(_error(reason))
+        self._end(_POLICY, reason)
+        if self._writer:
+            await asyncio.wait({self._writer})
+        return False
+
+    async def _receive(self) -> str | None:
+        """Return the next frame's text, or None if it was binary."""
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        text: str | None = message.get("text")
+        return text
+
+    async def _handle(self, frame: str | None) -> None:
+        try:
+            message = _parsed(frame)
+            match message.get("op"):
+                case "subscribe":
+                    await self._subscribe(message)
+                case "unsubscribe":
+                    await self._unsubscribe()
+                case "ping":
+                    self._outbox.put(encode({"op": "pong"}))
+                case "auth":
+                    pass
+                case other:
+                    raise InvalidInput(f"op is {str(other)[:60]!r}, expected subscribe, unsubscribe, ping or auth")
+        except PolyfleetError as error:
+            self._outbox.put(_error(str(error)))
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        wanted = await self._checked(message)
+        await self._unsubscribe()
+        # No wait from here on: what the hub hands out next is after `hub.seq`.
+        after = self._hub.seq if wanted.after is None else wanted.after
+        live = after == self._hub.seq
+        subscription = _Subscription(wanted.types or (), wanted.agents or (), after, live=live)
+        self._subscription = subscription
+        self._outbox.put("", after)
+        if not live:
+            self._replay = asyncio.get_running_loop().create_task(self._catch_up(subscription))
+
+    async def _checked(self, message: dict[str, Any]) -> _Subscribe:
+        try:
+            wanted = _Subscribe.model_validate(message)
+        except ValidationError as error:
+            raise InvalidInput(explain(error.errors())[0]) from None
+        unknown = sorted(set(wanted.types or ()) - set(Type))
+        if unknown:
+            raise InvalidInput(f"types: {unknown[0][:60]!r} is no type of event; there are {', '.join(Type)}")
+        after = wanted.after or 0
+        if after > self._hub.seq and after > (head := await self._hub.ledger.head()):
+            raise InvalidInput(f"after: {after} is beyond the newest event, {head}; is it a cursor of another fleet?")
+        return wanted
+
+    async def _unsubscribe(self) -> None:
+        self._subscription = None
+        if self._replay:
+            self._replay.cancel()
+            await asyncio.gather(self._replay, return_exceptions=True)
+            self._replay = None
+
+    async def _catch_up(self, subscription: _Subscription) -> None:
+        """Replay from the cursor until it has met the live stream; from there `deliver` goes on."""
+        types = sorted(subscription.types) or None
+        agent = next(iter(subscription.agents)) if len(subscription.agents) == 1 else None
+        try:
+            while subscription.cursor < self._hub.seq:
+                after = subscription.cursor
+                batch = await self._hub.ledger.poll(after, limit=_PAGE, agent=agent, types=types)
+                if after + 1 < batch.floor:
+                    self._outbox.put(encode({"op": "gap", "from": after + 1, "to": batch.floor - 1}))
+                for event in batch.events:
+                    if subscription.wants(event):
+                        self._outbox.put(Delivery(event, None).frame, event.seq)
+                subscription.cursor = batch.head
+                await self._outbox.low()
+            subscription.live = True
+        except PolyfleetError as error:
+            self._outbox.put(_error(str(error)))
+            self._end(_TRY_LATER, f"replay failed; resume after {subscription.cursor}")
+        except Exception:
+            log.exception("a replay failed")
+            self._end(_FAILED, f"replay failed; resume after {subscription.cursor}")
+
+
+async def serve_plain(hub: Hub, access: Access, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one plain WebSocket connection; a wrong bearer token is refused before the handshake."""
+    token = bearer(header(scope["headers"], b"authorization"))
+    admitted = access.token_fits(token)
+    if token is not None and not admitted:
+        await refuse_websocket(scope, receive, send, 401, "The token is wrong")
+        return
+    socket = WebSocket(scope, receive, send)
+    await socket.accept()
+    await PlainClient(socket, hub, access).run(admitted)
+
+
+def _error(sentence: str) -> str:
+    return encode({"op": "error", "error": sentence})
+
+
+def _parsed(frame: str | None) -> dict[str, Any]:
+    if frame is None:
+        raise InvalidInput("a binary frame came; send JSON as text")
+    if len(frame) > _MAX_FRAME:
+        raise InvalidInput(f"the frame has {len(frame)} characters, expected at most {_MAX_FRAME}")
+    try:
+        message = json.loads(frame)
+    except (ValueError, RecursionError):
+        raise InvalidInput("the frame is not valid JSON") from None
+    if not isinstance(message, dict):
+        raise InvalidInput('the frame is not a JSON object such as {"op":"ping"}')
+    return message

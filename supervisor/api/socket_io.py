@@ -1,0 +1,137 @@
+"""Socket.IO on the hub: the seed's contract, for an unmodified socket.io-client."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import engineio
+import socketio
+from starlette.types import Receive, Scope, Send
+
+from supervisor.api.access import Access, bearer
+from supervisor.api.hub import Delivery, Hub
+from supervisor.api.notifications import socket_event, socket_payload
+
+log = logging.getLogger("polyfleet.socketio")
+log.setLevel(logging.WARNING)
+
+#: Packets that may wait for one client; one that is further behind is disconnected and comes back by itself.
+CAPACITY = 1000
+
+#: Bytes that a client may send at once.
+_MAX_MESSAGE = 65_536
+
+#: Seconds for all clients to take their last packets at the end.
+_DRAIN_TIMEOUT = 2.0
+
+
+class _Clients(socketio.AsyncManager):  # type: ignore[misc]
+    """Tells when a client is connected: its CONNECT packet is on the way, and nothing was sent to it before."""
+
+    def __init__(self, connected: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self._connected = connected
+
+    async def connect(self, sid: str, namespace: str) -> None:
+        await super().connect(sid, namespace)
+        self._connected(sid, self.eio_sid_from_sid(sid, namespace))
+
+
+class SocketIo:
+    """All Socket.IO clients: `history` on connect, then `notification` and the typed event for each event."""
+
+    def __init__(self, hub: Hub, access: Access, clock: Callable[[], int]) -> None:
+        self._hub = hub
+        self._access = access
+        self._clock = clock
+        self._server: Any = socketio.AsyncServer(
+            client_manager=_Clients(self._join),
+            async_mode="asgi",
+            cors_allowed_origins=[],  # the guard before it checks origins and answers CORS
+            max_http_buffer_size=_MAX_MESSAGE,
+            logger=log,
+            engineio_logger=log,
+        )
+        #: Socket.IO id to Engine.IO id of those that have their history.
+        self._clients: dict[str, str] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._server.on("connect", self._connect)
+        self._server.on("disconnect", self._disconnect)
+        self._server.on("ping", self._ping)
+        self._server.on("notification-ack", self._acknowledge)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or WebSocket of Engine.IO."""
+        await self._server.handle_request(scope, receive, send)
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Queue an event for every client; each packet is encoded once."""
+        if not self._clients:
+            return
+        packets = [_packet(socket_event(delivery.event), socket_payload(delivery.event))]
+        if delivery.notification:
+            packets.insert(0, _packet("notification", delivery.notification))
+        for sid, engine_id in list(self._clients.items()):
+            if not self._put(engine_id, packets):
+                del self._clients[sid]
+                self._close(engine_id)
+
+    async def drain(self) -> None:
+        """Close every connection in the way that makes a client reconnect by itself."""
+        for engine_id in self._clients.values():
+            self._close(engine_id)
+        self._clients.clear()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=_DRAIN_TIMEOUT)
+
+    async def stop(self) -> None:
+        """End the server's own tasks."""
+        await self._server.shutdown()
+        for task in self._closing:
+            task.cancel()
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        token = token if isinstance(token, str) else bearer(environ.get("HTTP_AUTHORIZATION"))
+        if not self._access.token_fits(token):
+            raise socketio.exceptions.ConnectionRefusedError("This fleet needs a token; connect with auth: { token }")
+        await self._hub.started()
+
+    def _join(self, sid: str, engine_id: str) -> None:
+        """Send the history, and from here on everything that follows it: no gap, nothing twice."""
+        if self._put(engine_id, [_packet("history", self._hub.recent)]):
+            self._clients[sid] = engine_id
+
+    async def _disconnect(self, sid: str, reason: str = "") -> None:
+        self._clients.pop(sid, None)
+
+    async def _ping(self, sid: str, *ignored: Any) -> None:
+        await self._server.emit("pong", {"timestamp": self._clock()}, to=sid)
+
+    async def _acknowledge(self, sid: str, *arguments: Any) -> None:
+        log.info("%s has read %s", sid, str(arguments[0])[:100] if arguments else "nothing")
+
+    def _put(self, engine_id: str, packets: list[Any]) -> bool:
+        """Queue packets for one connection; False if it is gone or too far behind."""
+        socket = self._server.eio.sockets.get(engine_id)
+        if socket is None or socket.closed or socket.queue.qsize() >= CAPACITY:
+            return False
+        for packet in packets:
+            socket.queue.put_nowait(packet)
+        return True
+
+    def _close(self, engine_id: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._server.eio.disconnect(engine_id))
+        self._closing.add(task)
+        task.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a Socket.IO connection could not be closed", exc_info=error)
+
+
+def _packet(name: str, payload: Any) -> Any:
+    packet = socketio.packet.Packet(socketio.packet.EVENT, namespace="/", data=[name, payload])
+    return engineio.packet.Packet(engineio.packet.MESSAGE, packet.encode())

@@ -1,0 +1,116 @@
+"""Errands to Ray, each in a process of its own.
+
+Ray reads its settings when it is imported, and a Ray that dies takes along the processes that are connected to it: so the
+commands that start and end a fleet stay free of it.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from agents.errors import Unavailable
+from supervisor import ray_cluster
+
+#: Seconds for the supervisor and the applications to be asked for, and for all agents to stop.
+_LAUNCH_TIMEOUT = 90.0
+STOP_TIMEOUT = 32.0
+
+
+def launch(data_dir: Path, environment: dict[str, str], address: str, serve_config: dict[str, Any]) -> str:
+    """Start supervisor and applications on the cluster at an address; return the dashboard's URL. Raises Unavailable."""
+    answer = _send(data_dir, environment, _LAUNCH_TIMEOUT, task="launch", address=address, serve_config=serve_config)
+    return str(answer["dashboard"])
+
+
+def stop(data_dir: Path, environment: dict[str, str], address: str, *, withdraw: bool) -> None:
+    """Stop all agents and keep them stopped; `withdraw` takes the fleet's applications and actors out of the cluster too.
+
+    Raises:
+        Unavailable: if that was not done in time.
+    """
+    _send(data_dir, environment, STOP_TIMEOUT, task="stop", address=address, withdraw=withdraw)
+
+
+def _send(data_dir: Path, environment: dict[str, str], timeout: float, **request: Any) -> dict[str, Any]:
+    what = f"{request['task']} the fleet through Ray at {request['address']}"
+    log = data_dir / "errand.log"
+    inherited = {name: value for name, value in os.environ.items() if name not in ray_cluster.SECRETS}
+    try:
+        with log.open("w") as errors:
+            result = subprocess.run(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "supervisor.errand"],
+                input=json.dumps(request),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=inherited | environment,
+                start_new_session=True,
+                timeout=timeout,
+                check=False,
+            )
+        answer: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"could not {what} within {timeout:g} s; {log} says how far it came") from None
+    except (IndexError, ValueError):
+        raise Unavailable(f"could not {what}; {log} says why") from None
+    return answer
+
+
+# What follows runs in the errand's own process.
+
+
+def _launch(address: str, serve_config: dict[str, Any]) -> dict[str, Any]:
+    import ray
+    from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
+
+    from supervisor.fleet_args import FleetArgs
+    from supervisor.provision import provision
+    from supervisor.services import launch_supervisor
+
+    context = ray.init(address=address, log_to_driver=False)
+    launch_supervisor(provision(FleetArgs.model_validate(serve_config["applications"][0]["args"])))
+    dashboard = f"http://{context.address_info['webui_url']}"
+    ServeSubmissionClient(dashboard).deploy_applications(serve_config)
+    return {"dashboard": dashboard}
+
+
+def _stop(address: str, withdraw: bool) -> dict[str, Any]:
+    import ray
+
+    from actors import remote
+
+    ray.init(address=address, log_to_driver=False)
+    asyncio.run(remote.supervisor(STOP_TIMEOUT).shutdown())
+    if withdraw:
+        _withdraw()
+    return {}
+
+
+def _withdraw() -> None:
+    import ray
+    from ray import serve
+
+    from actors.naming import APPLICATIONS, NAMESPACE
+
+    for name in APPLICATIONS:
+        serve.delete(name)
+    for actor in ray.util.list_named_actors(all_namespaces=True):
+        if actor["namespace"] == NAMESPACE:
+            with contextlib.suppress(ValueError):
+                ray.kill(ray.get_actor(actor["name"], NAMESPACE))
+
+
+def _main() -> None:
+    request = json.load(sys.stdin)
+    task = request.pop("task")
+    answer = _launch(**request) if task == "launch" else _stop(**request)
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    _main()

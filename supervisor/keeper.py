@@ -1,0 +1,291 @@
+"""Keeps one agent as its record says: feeds what happens to the pure lifecycle, logs each change, and does what follows."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import ParamSpec, Protocol, TypeVar
+
+from agents.errors import PolyfleetError, StaleIncarnation, Unavailable
+from agents.fleet import AgentRecord
+from agents.ports import Beat, Broker, Ledger
+from agents.spec import AgentSpec, AgentState, Desired
+from supervisor.agent_actors import AgentActor, AgentFailed
+from supervisor.core import lifecycle
+from supervisor.core.signals import (
+    CancelOrders,
+    Due,
+    Effect,
+    Ended,
+    Failed,
+    Failure,
+    Found,
+    Kill,
+    Launched,
+    Left,
+    Pause,
+    Queue,
+    Signal,
+    Slot,
+    Stop,
+    Wait,
+    Watch,
+)
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: For how many seconds a heartbeat's answer lets an agent trade.
+LEASE = 30.0
+#: Seconds between attempts to reach a service that is down.
+_RETRY = 0.5
+
+
+class Actors(Protocol):
+    """Starts and finds agents' processes."""
+
+    async def launch(self, spec: AgentSpec, incarnation: int) -> AgentActor:
+        """Start a process for this life of an agent."""
+
+    async def find(self, agent_id: str) -> AgentActor | None:
+        """Return the agent's process if there is one."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What all keepers share. `log_change` stores an `agent` event and returns its seq."""
+
+    ledger: Ledger
+    actors: Actors
+    broker_of: Callable[[str], Broker]
+    log_change: Callable[[AgentRecord, str, bool], Awaitable[int]]
+    #: How many agents may be starting at once.
+    slots: asyncio.Semaphore
+    random: Random = field(default_factory=Random)
+    wall: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
+    #: Set while the whole fleet stops.
+    stopping: bool = False
+
+
+class Keeper:
+    """One agent's keeper. `last_beat` is on the monotonic clock, `heartbeat` the same moment in wall milliseconds."""
+
+    def __init__(self, record: AgentRecord, surroundings: Surroundings) -> None:
+        self.record = record
+        self.last_beat = surroundings.clock()
+        self.heartbeat: int | None = None
+        self.beat: Beat | None = None
+        self.seq = 0
+        self._with = surroundings
+        self._settled = False
+        self._lock = asyncio.Lock()
+        self._changed = asyncio.Condition()
+        self._actor: AgentActor | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def id(self) -> str:
+        """The agent's id."""
+        return self.record.spec.id
+
+    @property
+    def _broker(self) -> Broker:
+        return self._with.broker_of(self.record.spec.wallet)
+
+    async def send(self, signal: Signal, life: int | None = None) -> int:
+        """Take a signal (of one life of the agent only, if given) and return the seq of the agent's latest change.
+
+        Raises:
+            Conflict: if an operator asks for what the present state does not allow.
+        """
+        async with self._lock:
+            if life is not None and life != self.record.incarnation:
+                return self.seq
+            now = int(self._with.wall() * 1000)
+            step = lifecycle.step(self.record, signal, now, self._with.random)
+            if step.record != self.record:
+                self.seq = await self._with.log_change(step.record, "state", False)
+                self.record = step.record
+                self._settled = self.settled
+                async with self._changed:
+                    self._changed.notify_all()
+            for effect in step.effects:
+                self._spawn(self._perform(effect, self.record.incarnation))
+            return self.seq
+
+    @property
+    def settled(self) -> bool:
+        """Whether the agent has been started, or need not be."""
+        return self._settled or self.record.state not in (AgentState.PENDING, AgentState.STARTING)
+
+    async def at_rest(self, timeout: float) -> bool:
+        """Wait until the agent is stopped or quarantined, at most so many seconds; return whether it is."""
+        try:
+            async with asyncio.timeout(timeout), self._changed:
+                await self._changed.wait_for(lambda: self.record.state in (AgentState.STOPPED, AgentState.QUARANTINED))
+        except TimeoutError:
+            return False
+        return True
+
+    async def change(self, spec: AgentSpec) -> int:
+        """Log a changed spec, tell the process, and return the seq."""
+        async with self._lock:
+            self.record = replace(self.record, spec=spec)
+            self.seq = await self._with.log_change(self.record, "updated", True)
+        if self._actor is not None and self.record.state in (AgentState.RUNNING, AgentState.PAUSED):
+            try:
+                await self._actor.configure(spec)
+            except AgentFailed as error:
+                log.warning("agent %s did not take its changed spec: %s", self.id, error)
+        return self.seq
+
+    def take(self, life: int, beat: Beat) -> float:
+        """Take a heartbeat and return the lease in seconds.
+
+        Raises:
+            StaleIncarnation: if another life of the agent is, or none should be.
+        """
+        if life != self.record.incarnation or self.record.state not in lifecycle.LIVE:
+            raise StaleIncarnation(f"agent {self.id}: life {life} is over; {self.record.incarnation} is {self.record.state}")
+        self.last_beat = self._with.clock()
+        self.heartbeat = int(self._with.wall() * 1000)
+        self.beat = beat
+        return LEASE
+
+    async def look_for(self) -> Found:
+        """Return whether the process that the record speaks of is alive, and take charge of it if it is."""
+        actor = await self._with.actors.find(self.id)
+        alive = actor is not None and await actor.incarnation() == self.record.incarnation
+        self._actor = actor if alive else None
+        return Found(alive)
+
+    async def examine(self, patience: float = 0.0) -> None:
+        """Fail the agent if its heartbeat or its progress is overdue by more than `patience` seconds."""
+        policy, beat, life = self.record.spec.restart, self.beat, self.record.incarnation
+        if self.record.state not in (AgentState.RUNNING, AgentState.PAUSED):
+            return
+        silent = self._with.clock() - self.last_beat - patience
+        if silent > policy.heartbeat_deadline:
+            stack = await self._actor.stack() if self._actor else ""
+            cause = f"{stack}\nno heartbeat for {silent:.1f} s"
+            await self.send(Failed(Failure.HUNG, cause), life)
+        elif beat and beat.since_progress - patience > policy.progress_deadline:
+            stack = await self._actor.stack() if self._actor else ""
+            cause = f"{stack}\nits decision round has taken {beat.since_progress:.1f} s"
+            await self.send(Failed(Failure.NO_PROGRESS, cause), life)
+
+    async def _perform(self, effect: Effect, life: int) -> None:
+        match effect:
+            case Queue():
+                await self._bring_up()
+            case Watch() if self._actor:
+                await self._take_charge(self._actor, life)
+            case Wait(seconds):
+                await asyncio.sleep(seconds)
+                await self.send(Due())
+            case Stop():
+                await self._bring_down(life)
+            case Kill() if self._actor:
+                await self._actor.kill()
+            case Pause(paused) if self._actor:
+                await self._pause(self._actor, paused)
+            case CancelOrders():
+                await self._until_done(self._broker.cancel_agent, self.id)
+
+    async def _bring_up(self) -> None:
+        await self._until_wallet_is_ready()
+        async with self._with.slots:
+            if self.record.state is not AgentState.PENDING:
+                return
+            life = await self._until_done(self._with.ledger.open_source, f"agent:{self.id}")
+            seq = await self.send(Slot(life))
+            await self._until_done(self._broker.admit, self.id, life, seq)
+            if (self.record.state, self.record.incarnation) != (AgentState.STARTING, life):
+                return
+            try:
+                self._actor = actor = await self._with.actors.launch(self.record.spec, life)
+            except Unavailable as error:
+                await self.send(Failed(Failure.STARTUP, str(error)), life)
+                return
+            await self._begin(actor, life)
+        await self._take_charge(actor, life)
+
+    async def _begin(self, actor: AgentActor, life: int) -> None:
+        timeout = self.record.spec.restart.start_timeout
+        try:
+            async with asyncio.timeout(timeout):
+                pid = await actor.begin(self.record.desired is Desired.PAUSED)
+        except AgentFailed as error:
+            await self.send(error.failed, life)
+        except TimeoutError:
+            await self.send(Failed(Failure.STARTUP, f"it did not start within {timeout:g} s"), life)
+        else:
+            self.last_beat, self.beat = self._with.clock(), None
+            await self.send(Launched(pid), life)
+
+    async def _take_charge(self, actor: AgentActor, life: int) -> None:
+        """Wait for the end of a life, whatever it is; one that a former supervisor launched may not have begun yet."""
+        if (self.record.state, self.record.incarnation) == (AgentState.STARTING, life):
+            await self._begin(actor, life)
+        try:
+            await actor.run()
+        except AgentFailed as error:
+            await self.send(error.failed, life)
+        else:
+            await self.send(Left(), life)
+
+    async def _pause(self, actor: AgentActor, paused: bool) -> None:
+        try:
+            await actor.pause(paused)
+        except AgentFailed as error:
+            log.info("agent %s failed before it could be paused: %s", self.id, error)
+        if paused:
+            await self._until_done(self._broker.cancel_agent, self.id)
+
+    async def _bring_down(self, life: int) -> None:
+        """Let the round end, cancel the orders, end the process, and only then say so."""
+        actor = self._actor or await self._with.actors.find(self.id)
+        if actor is not None:
+            try:
+                async with asyncio.timeout(self.record.spec.restart.stop_timeout):
+                    await actor.stop()
+                    await actor.run()
+            except (AgentFailed, TimeoutError) as error:
+                log.warning("agent %s did not stop by itself: %s", self.id, error or "it was not in time")
+            await actor.kill()
+        self._actor = None
+        try:
+            await self._broker.cancel_agent(self.id)
+        except PolyfleetError as error:
+            log.warning("the orders of agent %s are cancelled later: %s", self.id, error)
+        await self.send(Ended(for_good=self._with.stopping), life)
+
+    async def _until_wallet_is_ready(self) -> None:
+        while True:
+            if await self._until_done(self._broker.ready):
+                return
+            await asyncio.sleep(_RETRY)
+
+    async def _until_done(self, ask: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask a service again and again until it can be reached."""
+        while True:
+            try:
+                return await ask(*args, **kwargs)
+            except Unavailable as error:
+                log.info("keeping agent %s waits: %s", self.id, error)
+                await asyncio.sleep(_RETRY)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("keeping agent %s failed", self.id, exc_info=error)

@@ -1,0 +1,111 @@
+"""The checks of `polyfleet up` before anything is started: options, files, ports, data directory."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from actors.config import SystemConfig
+from actors.sandbox import recorded_world, recording
+from actors.storage import engine as storage
+from actors.storage.migration import upgrade
+from agents.errors import InvalidInput, Unavailable
+from supervisor.api.rate_limits import limits_from
+from supervisor.data_directory import DataDirectory
+from supervisor.fleet_args import FleetArgs, default_fleet, usable
+from supervisor.fleet_file import read_fleet
+
+_MODES = ("sandbox", "paper", "live")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """The options of the command."""
+
+    mode: str
+    fleet: Path | None
+    markets: Path | None
+    start: str | None
+    speed: float | None
+    seed: int
+    host: str
+    port: int
+    data_dir: Path
+    address: str | None
+
+
+def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
+    """Return how the fleet is to be set up, and lines for the user.
+
+    Raises:
+        InvalidInput: if an option or a file is wrong.
+        Conflict: if a fleet runs on the data directory.
+    """
+    _check_mode(options.mode)
+    _check_host(options.host)
+    limits_from(os.environ)
+    if options.speed is not None and not 0 < options.speed <= 1_000_000:
+        raise InvalidInput(f"--speed: {options.speed:g} is not possible; expected venue seconds per wall second, such as 60")
+    if options.start is not None:
+        recorded_world.start_of(options.start)
+    fleet = (options.fleet or default_fleet()).resolve()
+    read_fleet(fleet)
+    directory = DataDirectory(usable(options.data_dir))
+    notes = []
+    if directory.used:
+        _check_log(SystemConfig(str(directory.path)).database_url)
+        named = {"--markets": options.markets, "--start": options.start, "--seed": options.seed or None}
+        if ignored := [name for name, value in named.items() if value is not None]:
+            notes.append(f"{', '.join(ignored)} ignored: the venue in {directory.path} goes on where it stopped")
+    elif options.markets is not None:
+        for _ in recording.read(str(options.markets)):
+            pass
+    with directory.locked():
+        directory.refuse_running()
+    _check_port(options.host, options.port)
+    return (
+        FleetArgs(
+            data_dir=directory.path,
+            mode=options.mode,
+            fleet=fleet,
+            markets=options.markets.resolve() if options.markets else None,
+            start=options.start,
+            speed=options.speed,
+            seed=options.seed,
+        ),
+        notes,
+    )
+
+
+def _check_mode(mode: str) -> None:
+    if mode not in _MODES:
+        raise InvalidInput(f"--mode: there is no mode {mode!r}; expected {', '.join(_MODES)}")
+    if mode == "live" and not os.environ.get("POLYGON_WALLET_PRIVATE_KEY"):
+        raise InvalidInput("--mode: live needs a wallet's key; set POLYGON_WALLET_PRIVATE_KEY, or use --mode sandbox")
+    if mode != "sandbox":
+        raise InvalidInput(f"--mode: {mode} is not possible in this version; use --mode sandbox")
+
+
+def _check_host(host: str) -> None:
+    if host not in _LOOPBACK and not os.environ.get("POLYFLEET_API_TOKEN"):
+        raise InvalidInput(f"--host: {host} can be reached by others; set POLYFLEET_API_TOKEN first, or use 127.0.0.1")
+
+
+def _check_log(url: str) -> None:
+    """Open the log as the ledger will, so that one which cannot be used is told of here."""
+    try:
+        with storage.reporting(url):
+            engine = storage.connect(url)
+            upgrade(engine)
+            engine.dispose()
+    except Unavailable as error:
+        raise InvalidInput(f"--data-dir: {error}; expected a polyfleet log or an empty directory") from None
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port), reuse_port=False):
+            return
+    except OSError as error:
+        raise InvalidInput(f"--port: {port} on {host} cannot be used ({error.strerror}); choose another with --port") from None

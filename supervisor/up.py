@@ -1,0 +1,171 @@
+"""`polyfleet up`: starts a fleet, shows how it comes up, stays with it, and ends everything that it started."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+import yaml
+from rich.console import Console
+
+from agents.errors import PolyfleetError, Unavailable
+from supervisor import errand, farewell, ray_cluster
+from supervisor.api.access import digest
+from supervisor.data_directory import DataDirectory, Run
+from supervisor.fleet_args import FleetArgs
+from supervisor.preflight import UpOptions, check
+
+out = Console(highlight=False)
+
+#: Seconds for the fleet to become ready.
+_READY_TIMEOUT = 180.0
+_LOOK = 0.25
+
+#: Names of this deployment's services, in the order in which they come up, for the lines that show progress.
+_WAITS = {"log": "the log is read", "wallets": "wallets are reconciled with the venue", "agents": "agents were started"}
+
+
+def up(options: UpOptions) -> int:
+    """Run a fleet until a signal ends it; return the exit code.
+
+    Raises:
+        InvalidInput: if an option, or a file that it names, is wrong; nothing was started then.
+        Conflict: if a fleet runs on the data directory already.
+    """
+    args, notes = check(options)
+    directory = DataDirectory(args.data_dir)
+    with directory.locked():
+        fleet = _Fleet(options, args, directory)
+        for note in notes:
+            out.print(note)
+        return fleet.run()
+
+
+class _Interrupt(Exception):
+    """Raised in the main thread by the first signal that ends the fleet."""
+
+
+class _Fleet:
+    def __init__(self, options: UpOptions, args: FleetArgs, directory: DataDirectory) -> None:
+        self._options = options
+        self._args = args
+        self._directory = directory
+        self._url = f"http://{options.host if options.host != '0.0.0.0' else '127.0.0.1'}:{options.port}"  # noqa: S104
+        self._dashboard = ""
+        self._began = time.monotonic()
+
+    def run(self) -> int:
+        """Start, stay, end."""
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, _interrupt)
+        code = 0
+        try:
+            self._start()
+            self._show()
+            self._stay()
+        except _Interrupt:
+            out.print("\nstopping: agents finish their round and cancel their orders")
+        except PolyfleetError as error:
+            sys.stderr.write(f"polyfleet: {error}\n")
+            code = 1
+        finally:
+            for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(name, _hurry)
+            self._end()
+        return code
+
+    def _start(self) -> None:
+        mode = "the sandbox: venue, markets and money are simulated" if self._args.mode == "sandbox" else self._args.mode
+        out.print(f"polyfleet in {mode}", f"data in {self._directory.path}", sep="\n", soft_wrap=True)
+        environment = self._secured()
+        address = self._options.address
+        if address is None:
+            self._say("starting Ray")
+            ray_cluster.prepare(self._directory.path)
+            environment |= ray_cluster.environment(self._directory.path)
+            address = ray_cluster.start(self._directory.path, environment)
+        self._directory.remember(Run(self._url, address, "", joined=self._options.address is not None))
+        self._say("starting supervisor, log, venue, feed, brokers and API")
+        self._dashboard = errand.launch(self._directory.path, environment, address, self._serve_config())
+        self._directory.remember(Run(self._url, address, self._dashboard, joined=self._options.address is not None))
+        self._until_ready()
+
+    def _secured(self) -> dict[str, str]:
+        """Return the settings of the API's processes: they are given the token's digest, not the token."""
+        token = os.environ.get("POLYFLEET_API_TOKEN", "")
+        hosts = os.environ.get("POLYFLEET_ALLOWED_HOSTS", "")
+        return {
+            "POLYFLEET_API_TOKEN_DIGEST": digest(token) if token else "",
+            "POLYFLEET_ALLOWED_HOSTS": ",".join(name for name in (hosts, self._options.host) if name),
+        }
+
+    def _serve_config(self) -> dict[str, Any]:
+        content: dict[str, Any] = yaml.safe_load(_packaged("serve_config.yaml").read_text())
+        content["http_options"] |= {"host": self._options.host, "port": self._options.port}
+        content["applications"][0]["args"] = self._args.model_dump(mode="json")
+        return content
+
+    def _until_ready(self) -> None:
+        said: set[str] = set()
+        deadline = time.monotonic() + _READY_TIMEOUT
+        while time.monotonic() < deadline:
+            found = self._asked()
+            for name, sentence in _WAITS.items():
+                if found and found[name] and name not in said:
+                    said.add(name)
+                    self._say(sentence)
+            if found and found["ready"]:
+                return
+            self._watch_processes()
+            time.sleep(_LOOK)
+        raise Unavailable(f"the fleet was not ready within {_READY_TIMEOUT:g} s; its logs are in {self._directory.path}/logs")
+
+    def _asked(self) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = httpx.get(f"{self._url}/ready", timeout=5.0).json()
+        except (httpx.HTTPError, ValueError):
+            return None
+        return found if "ready" in found else None
+
+    def _show(self) -> None:
+        out.print(f"ready after {time.monotonic() - self._began:.0f} s")
+        out.print(f"  API            {self._url}")
+        out.print(f"  documentation  {self._url}/docs")
+        out.print(f"  hub            {self._url.replace('http', 'ws', 1)}/ws  (Socket.IO and plain WebSocket)")
+        out.print(f"  Ray dashboard  {self._dashboard}  (its token is in {self._directory.path}/ray_token)")
+        out.print("Ctrl-C stops the agents, cancels their orders and ends everything that was started here.")
+
+    def _stay(self) -> None:
+        while True:
+            time.sleep(1.0)
+            self._watch_processes()
+
+    def _watch_processes(self) -> None:
+        if self._options.address is None and not ray_cluster.processes(self._directory.path):
+            raise Unavailable(f"the fleet's processes are gone; their logs are in {self._directory.path}/logs")
+
+    def _end(self) -> None:
+        count = farewell.end(self._directory)
+        out.print(f"stopped; {count} processes ended" if count else "stopped")
+
+    def _say(self, sentence: str) -> None:
+        out.print(f"  {time.monotonic() - self._began:5.1f} s  {sentence}")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    raise _Interrupt
+
+
+def _hurry(number: int, frame: FrameType | None) -> None:
+    out.print("it is stopping already; a moment")
+
+
+def _packaged(name: str) -> Path:
+    """Return a file that lies beside the packages in a checkout, and in this one when it is installed."""
+    beside = Path(__file__).parent.parent / name
+    return beside if beside.is_file() else Path(__file__).with_name(name)

@@ -1,0 +1,124 @@
+"""A fleet run by `polyfleet up` in a process of its own, as a user runs it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+LIMITS_OFF = {f"POLYFLEET_RATE_LIMIT_{kind}": "off" for kind in ("READ", "CONTROL", "HEALTH")}
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def polyfleet(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command of polyfleet to its end."""
+    command = [sys.executable, "-m", "supervisor", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment, check=False)
+
+
+class Fleet:
+    """A running fleet on a data directory; started again on the same directory it goes on."""
+
+    def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.api = httpx.Client(base_url=self.url, timeout=30)
+        self._arguments = arguments
+        self._environment = LIMITS_OFF | environment
+        self._up: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of `up`."""
+        assert self._up is not None
+        return self._up.pid
+
+    @property
+    def output(self) -> str:
+        """What `up` has printed."""
+        return (self.data_dir / "up.log").read_text()
+
+    def up(self, timeout: float = 150.0) -> "Fleet":
+        """Start it and wait until it is ready."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "supervisor", "up", "--port", str(self.port), "--data-dir", str(self.data_dir)]
+        with (self.data_dir / "up.log").open("wb") as log:
+            self._up = subprocess.Popen(
+                [*command, *self._arguments], stdout=log, stderr=log, env=os.environ | self._environment, start_new_session=True
+            )
+        self.until(lambda: "ready after" in self.output or self._up.poll() is not None, timeout)  # type: ignore[union-attr]
+        assert self._up.poll() is None, self.output
+        return self
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send `up` a signal."""
+        os.kill(self.pid, number)
+
+    def wait(self, timeout: float = 45.0) -> int:
+        """Wait for the end of `up` and return its exit code."""
+        assert self._up is not None
+        return self._up.wait(timeout)
+
+    def down(self) -> int:
+        """End it as Ctrl-C does and return the exit code."""
+        self.signal(signal.SIGINT)
+        return self.wait()
+
+    def until(self, done: Callable[[], Any], timeout: float = 30.0) -> Any:
+        """Return the first true answer of `done`; fail if there is none in time."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if answer := done():
+                return answer
+            time.sleep(0.1)
+        raise AssertionError(f"not within {timeout:g} s\n{self.output[-3000:]}")
+
+    def get(self, path: str, **params: Any) -> Any:
+        """GET a path's JSON; anything but a 2xx fails."""
+        response = self.api.get(path, params=params)
+        assert response.is_success, (path, response.status_code, response.text)
+        return response.json()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """POST and return the JSON; anything but a 2xx fails."""
+        response = self.api.post(path, json=body)
+        assert response.is_success, (path, response.status_code, response.text)
+        return response.json()
+
+    def agents(self) -> dict[str, Any]:
+        """Return every agent's status by id."""
+        return {agent["id"]: agent for agent in self.get("/api/agents")["agents"]}
+
+    def service(self, name: str) -> dict[str, Any]:
+        """Return a shared actor's line of `/api/fleet`."""
+        found: dict[str, Any] = next(line for line in self.get("/api/fleet")["services"] if line["name"] == name)
+        return found
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        """Return the log after a cursor."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.get("/api/events", after=after, limit=1000)
+            if not page["events"]:
+                return found
+            found += page["events"]
+            after = page["next"]
+
+    def run(self) -> dict[str, Any]:
+        """Return what `up` noted of the run."""
+        found: dict[str, Any] = json.loads((self.data_dir / "run.json").read_text())
+        return found

@@ -1,0 +1,260 @@
+"""The keeper against a stand-in for processes and wallets, so that each order of events can be made on purpose."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from agents.errors import StaleIncarnation, Unavailable
+from agents.events import Event, Type
+from agents.fleet import AgentRecord, FleetState, agent_data
+from agents.ports import Beat, Broker, Ledger
+from agents.spec import AgentSpec, AgentState, Desired, RestartPolicy
+from supervisor.agent_actors import AgentActor, AgentFailed
+from supervisor.core.signals import Control, Failed, Failure, FleetStarts, Found
+from supervisor.keeper import LEASE, Keeper, Surroundings
+
+S = AgentState
+
+
+class Process:
+    """A stand-in for an agent's process."""
+
+    def __init__(self, life: int) -> None:
+        self.life = life
+        self.calls: list[str] = []
+        self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.begin_fails: Failed | None = None
+
+    async def begin(self, paused: bool) -> int:
+        self.calls.append(f"begin paused={paused}")
+        if self.begin_fails:
+            raise AgentFailed(self.begin_fails)
+        return 1000 + self.life
+
+    async def run(self) -> None:
+        await asyncio.shield(self.end)
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+        self.end.set_result(None)
+
+    async def pause(self, paused: bool) -> None:
+        self.calls.append(f"pause {paused}")
+
+    async def configure(self, spec: AgentSpec) -> None:
+        self.calls.append(f"configure {spec.max_trade_amount}")
+
+    async def incarnation(self) -> int:
+        return self.life
+
+    async def stack(self) -> str:
+        return "File strategy.py, line 3, in decide"
+
+    async def kill(self) -> None:
+        self.calls.append("kill")
+
+    def die(self, failed: Failed) -> None:
+        self.end.set_exception(AgentFailed(failed))
+
+
+class World:
+    """All that surrounds a keeper: it keeps the log in a list, and numbers lives."""
+
+    def __init__(self, policy: RestartPolicy | None = None) -> None:
+        self.events: list[Event] = []
+        self.processes: list[Process] = []
+        self.found: Process | None = None
+        self.lives = 0
+        self.seconds = 1000.0
+        self.broker_ready = True
+        self.cancelled: list[str] = []
+        self.admitted: list[tuple[int, int]] = []
+        self.begin_fails: Failed | None = None
+        self.surroundings = Surroundings(
+            ledger=cast(Ledger, self),
+            actors=self,
+            broker_of=lambda name: cast(Broker, self),
+            log_change=self.log_change,
+            slots=asyncio.Semaphore(1),
+            wall=lambda: self.seconds,
+            clock=lambda: self.seconds,
+        )
+        spec = AgentSpec(id="a", strategy="momentum", restart=policy or RestartPolicy(initial_delay=0.001, max_delay=0.001))
+        self.keeper = Keeper(AgentRecord(spec, created_seq=1, state=S.PENDING), self.surroundings)
+
+    async def log_change(self, record: AgentRecord, change: str, with_spec: bool) -> int:
+        seq = len(self.events) + 1
+        data = agent_data(record, change, with_spec=with_spec)
+        self.events.append(Event(f"supervisor/1/{seq}", Type.AGENT, "supervisor", record.spec.id, 1, 0, data, seq))
+        return seq
+
+    async def open_source(self, source: str) -> int:
+        self.lives += 1
+        return self.lives
+
+    async def launch(self, spec: AgentSpec, incarnation: int) -> AgentActor:
+        process = Process(incarnation)
+        process.begin_fails = self.begin_fails
+        self.processes.append(process)
+        return cast(AgentActor, process)
+
+    async def find(self, agent_id: str) -> AgentActor | None:
+        return cast(AgentActor | None, self.found)
+
+    async def ready(self) -> bool:
+        if not self.broker_ready:
+            raise Unavailable("the broker is not running now")
+        return True
+
+    async def admit(self, agent_id: str, incarnation: int, seq: int) -> None:
+        self.admitted.append((incarnation, seq))
+
+    async def cancel_agent(self, agent_id: str) -> int:
+        self.cancelled.append(agent_id)
+        return 0
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not done():
+                await asyncio.sleep(0)
+
+    @property
+    def states(self) -> list[str]:
+        return [event.data["state"] for event in self.events]
+
+
+async def started(policy: RestartPolicy | None = None) -> World:
+    world = World(policy)
+    await world.keeper.send(FleetStarts())
+    await world.until(lambda: world.keeper.record.state is S.RUNNING)
+    return world
+
+
+async def test_an_agent_is_admitted_to_its_broker_before_it_is_launched() -> None:
+    world = await started()
+    assert world.admitted == [(1, 1)]
+    assert world.processes[0].calls == ["begin paused=False"]
+    assert (world.keeper.record.incarnation, world.keeper.record.pid) == (1, 1001)
+    assert world.states == ["starting", "running"]
+
+
+async def test_an_agent_waits_for_its_wallet() -> None:
+    world = World()
+    world.broker_ready = False
+    await world.keeper.send(FleetStarts())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert world.keeper.record.state is S.PENDING
+    assert not world.keeper.settled
+
+
+async def test_a_killed_process_is_started_again_as_the_next_life() -> None:
+    world = await started()
+    world.processes[0].die(Failed(Failure.CRASH, "SIGKILL"))
+    await world.until(lambda: len(world.processes) == 2 and world.keeper.record.state is S.RUNNING)
+    assert world.keeper.record.incarnation == 2
+    assert world.states == ["starting", "running", "backing_off", "pending", "starting", "running"]
+    assert world.cancelled == []
+
+
+async def test_what_a_former_life_reports_is_ignored() -> None:
+    world = await started()
+    world.processes[0].die(Failed(Failure.CRASH, "SIGKILL"))
+    await world.until(lambda: world.keeper.record.incarnation == 2 and world.keeper.record.state is S.RUNNING)
+    await world.keeper.send(Failed(Failure.HUNG, "late"), life=1)
+    assert world.keeper.record.state is S.RUNNING
+
+
+async def test_a_stop_ends_the_process_and_cancels_the_orders_before_it_is_logged() -> None:
+    world = await started()
+    await world.keeper.send(Control("stop"))
+    assert await world.keeper.at_rest(5)
+    assert world.processes[0].calls == ["begin paused=False", "stop", "kill"]
+    assert world.cancelled[:1] == ["a"]
+    assert world.states[-2:] == ["stopping", "stopped"]
+    assert world.keeper.record.desired is Desired.STOPPED
+
+
+async def test_a_restart_by_an_operator_is_no_failure() -> None:
+    world = await started()
+    await world.keeper.send(Control("restart"))
+    await world.until(lambda: world.keeper.record.incarnation == 2 and world.keeper.record.state is S.RUNNING)
+    assert world.keeper.record.restarts == 0
+
+
+async def test_a_spec_that_cannot_work_quarantines_at_once() -> None:
+    world = World()
+    world.begin_fails = Failed(Failure.STARTUP, "params.window: it is missing", final=True)
+    await world.keeper.send(FleetStarts())
+    await world.until(lambda: world.keeper.record.state is S.QUARANTINED)
+    assert world.keeper.record.last_error == "startup: params.window: it is missing"
+    await world.until(lambda: world.cancelled == ["a"])
+
+
+async def test_a_heartbeat_of_the_present_life_gives_a_lease_and_of_another_none() -> None:
+    world = await started()
+    beat = Beat(pid=1001, loop_lag=0, since_progress=0, rounds=1)
+    assert world.keeper.take(1, beat) == LEASE
+    assert world.keeper.heartbeat == 1_000_000
+    with pytest.raises(StaleIncarnation, match="life 7 is over"):
+        world.keeper.take(7, beat)
+
+
+async def test_a_silent_agent_is_hung_and_its_stack_is_kept() -> None:
+    world = await started()
+    world.seconds += 10.5
+    await world.keeper.examine()
+    await world.until(lambda: world.keeper.record.restarts == 1)
+    assert "line 3, in decide" in (world.keeper.record.last_error or "")
+    assert world.keeper.record.reason.startswith("hung") or world.keeper.record.restarts == 1
+
+
+async def test_a_supervisor_that_was_away_condemns_nobody() -> None:
+    world = await started()
+    world.seconds += 60
+    await world.keeper.examine(patience=55)
+    assert world.keeper.record.state is S.RUNNING
+
+
+async def test_an_agent_that_beats_but_ends_no_round_fails() -> None:
+    world = await started()
+    world.keeper.take(1, Beat(pid=1001, loop_lag=0, since_progress=61, rounds=1))
+    await world.keeper.examine()
+    await world.until(lambda: world.keeper.record.restarts == 1)
+    assert "no_progress" in (world.keeper.record.last_error or "")
+
+
+async def test_a_living_process_is_adopted_without_a_restart() -> None:
+    world = World()
+    world.found = Process(4)
+    world.keeper.record.state = S.RUNNING
+    world.keeper.record.incarnation = 4
+    found = await world.keeper.look_for()
+    assert found == Found(alive=True)
+    await world.keeper.send(found)
+    assert (world.events, world.processes) == ([], [])
+    world.found.die(Failed(Failure.CRASH, "SIGKILL"))
+    await world.until(lambda: world.keeper.record.state is S.RUNNING and world.keeper.record.incarnation == 1)
+
+
+async def test_the_log_alone_rebuilds_the_record() -> None:
+    world = await started()
+    world.processes[0].die(Failed(Failure.CRASH, "SIGKILL"))
+    await world.until(lambda: world.keeper.record.state is S.BACKING_OFF)
+    state = FleetState()
+    created = agent_data(world.keeper.record, "created", with_spec=True)
+    state.apply(Event("supervisor/1/0", Type.AGENT, "supervisor", "a", 1, 0, created, 1))
+    for event in world.events:
+        state.apply(event)
+    rebuilt = state.agents["a"]
+    assert (rebuilt.state, rebuilt.restarts, rebuilt.restart_times) == (S.BACKING_OFF, 1, (1_000_000,))
+
+
+async def test_a_changed_spec_reaches_the_running_process() -> None:
+    world = await started()
+    changed = AgentSpec.model_validate(world.keeper.record.spec.wire() | {"maxTradeAmount": 7})
+    await world.keeper.change(changed)
+    assert world.processes[0].calls[-1] == "configure 7"
+    assert world.events[-1].data["spec"]["maxTradeAmount"] == 7
