@@ -19,7 +19,7 @@ from actors.polymarket.account import VenueOrder, VenueTrade
 from actors.polymarket.trading import TradingSession
 from actors.system import SystemConfig
 from actors.venue_location import locate
-from agents.errors import PolyfleetError, StaleIncarnation, Unavailable, VenueRefused, VenueUnknown
+from agents.errors import PolyfleetError, Unavailable, VenueRefused, VenueUnknown
 from agents.model import Account, Holding
 from agents.ports import Endpoints, Intent, Ledger, MarketFeed, Placed, Wallet
 
@@ -32,12 +32,14 @@ _TICK = 0.5
 #: Seconds between two reconciliations with the venue, and between two comparisons of the balances.
 _RECONCILE = 5.0
 _SQUARE_UP = 60.0
+#: Looks at the balances at a start until they agree.
+_LOOKS = 5
 #: Seconds before the next attempt to connect, at first and at most.
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 #: Seconds that `admit` waits for the log.
 _LOG_PATIENCE = 10.0
-#: Seconds before a payout that failed is tried again.
-_PAYOUT_PAUSE = 10.0
+#: Seconds before a payout is tried again that must wait for trades to settle, or that failed.
+_PAYOUT_PAUSE, _PAYOUT_RETRY = 1.0, 10.0
 
 
 class BrokerService:
@@ -165,7 +167,7 @@ class BrokerService:
             wait = _SHORTEST_WAIT if self._ready else min(wait * 2, _LONGEST_WAIT)
             self._ready = False
             await asyncio.sleep(wait)
-        self._lost("another life of it has begun; this one has ended")
+        self._lost(f"another life of {self._desk.name} has begun; this one has ended")
 
     def _lost(self, reason: str) -> None:
         if reason != self._reason:
@@ -201,10 +203,11 @@ class BrokerService:
         await self._recovery.settle()
         await self._pay_out()
         await self._watch()
-        while self._desk.wallet.name not in self._desk.fleet.addresses:
-            await self._check.square_up()
-            await self._desk.follower.reached(self._desk.fleet.seq + 1, _TICK)
-        await self._check.square_up()
+        for _ in range(_LOOKS):
+            if await self._check.square_up():
+                return
+            await asyncio.sleep(1.0)
+        log.warning("%s begins although the books differ from the venue; /api/ledger/check shows where", self._desk.name)
 
     async def _work(self, channel: asyncio.Task[None]) -> None:
         reconciled = squared = time.monotonic()
@@ -221,7 +224,7 @@ class BrokerService:
                 await self._check.square_up()
                 squared = time.monotonic()
             if self._desk.fenced:
-                raise StaleIncarnation(f"another life of {self._desk.name} has begun")
+                return
         await channel
 
     async def _pay_out(self) -> None:
@@ -229,12 +232,13 @@ class BrokerService:
         for condition_id in self._redemption.due():
             if time.monotonic() < self._payout_after.get(condition_id, 0.0):
                 continue
+            pause = _PAYOUT_PAUSE
             try:
-                done = await self._redemption.redeem(condition_id)
+                await self._redemption.redeem(condition_id)
             except (VenueRefused, VenueUnknown) as error:
                 log.warning("market %s is not paid out yet: %s", condition_id, error)
-                done = False
-            self._payout_after[condition_id] = 0.0 if done else time.monotonic() + _PAYOUT_PAUSE
+                pause = _PAYOUT_RETRY
+            self._payout_after[condition_id] = time.monotonic() + pause
 
     async def _watch(self) -> None:
         """Ask the feed to follow the markets in which the wallet holds shares, until they resolve."""

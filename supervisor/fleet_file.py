@@ -27,7 +27,9 @@ def read_fleet(path: Path) -> tuple[AgentSpec, ...]:
         line = f", line {mark.line + 1}" if mark else ""
         raise InvalidInput(f"{source}{line}: not valid YAML, {error.problem or error.context}") from None
     except yaml.YAMLError as error:
-        raise InvalidInput(f"{source}: not valid YAML, {error}") from None
+        raise InvalidInput(f"{source}: not valid YAML, {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise InvalidInput(f"{source}: not valid YAML, it is nested too deeply") from None
     return parse_roster(content, source)
 
 
@@ -37,6 +39,8 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         keys: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             if key.value in keys:
                 raise yaml.constructor.ConstructorError(None, None, f"the field {key.value!r} is written twice", key.start_mark)
             keys.add(key.value)

@@ -66,6 +66,8 @@ def environment(data_dir: Path) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(data_dir / "ray_token"),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Each call would be an event in the memory of the head process, for a list that no one reads.
+        "RAY_task_events_report_interval_ms": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": "source",

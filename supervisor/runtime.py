@@ -78,11 +78,13 @@ class SupervisorService:
         self._source = EventSource(SOURCE, incarnation, self._ledger)
         self._follower.start()
         state = await self._followed()
+        resumed = bool(ray.get_runtime_context().was_current_actor_reconstructed)
         for spec in (LEDGER, *services_of(self._config)):
             record = state.services.get(spec.name) or ServiceRecord()
-            self._run(ServiceKeeper(spec, self._config, record, self._log_service).keep())
+            # In a new cluster every process is another one, and none was restarted for that.
+            known = record if resumed else ServiceRecord(restarts=record.restarts)
+            self._run(ServiceKeeper(spec, self._config, known, self._log_service).keep())
         self._agents.restore(state)
-        resumed = bool(ray.get_runtime_context().was_current_actor_reconstructed)
         await asyncio.gather(*(self._take_up(keeper, resumed) for keeper in self._agents.keepers.values()))
         await self._adopt_fleet_file()
         if state.halted:

@@ -78,6 +78,8 @@ class Check:
         self._booking = booking
         self._alone = asyncio.Lock()
         self._suspicion = Holdings(0, {})
+        #: The wallet's first balance is in the log.
+        self._began = False
 
     @property
     def books(self) -> Holdings:
@@ -156,24 +158,30 @@ class Check:
             "differences": differences,
         }
 
-    async def square_up(self) -> None:
-        """Book what the wallet holds when the fleet begins, or what came to it or left it since, as the unallocated book's.
+    async def square_up(self) -> bool:
+        """Book to nobody what the wallet held when the fleet began, and what came to it or left it outside the fleet since.
 
-        The first balance is taken as it is, a later difference when it was seen twice in a row.
+        The first balance is taken as it is, a later difference when it was seen twice in a row. Returns whether the books
+        agree with the venue now.
 
         Raises:
             Unavailable, VenueRefused, VenueUnknown: if the venue does not say what it holds.
         """
         desk = self._desk
         async with self._alone:
-            first = desk.wallet.name not in desk.fleet.addresses
             difference = await self._difference()
-            if difference is None or await self._being_paid_out(difference):
-                return
-            if first or (difference and difference == self._suspicion):
-                await self._book(difference, first=first)
-                difference = Holdings(0, {})
-            self._suspicion = difference
+            if difference is None:
+                return False
+            self._began = self._began or desk.wallet.name in desk.fleet.addresses
+            if self._began and not difference:
+                self._suspicion = difference
+                return True
+            if self._began and (difference != self._suspicion or await self._being_paid_out(difference)):
+                self._suspicion = difference
+                return False
+            await self._book(difference, first=not self._began)
+            self._began = True
+            return True
 
     async def _difference(self) -> Holdings | None:
         """Return what differs, or None while something is in flight that may explain it."""

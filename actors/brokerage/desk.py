@@ -170,14 +170,15 @@ class Desk:
         """Log events in one commit, then fold them into the books. Without `patience` (seconds) it tries for ever.
 
         Raises:
-            Unavailable: if the ledger did not acknowledge in time; it may have stored them all the same.
-            StaleIncarnation: if another life of this broker has begun.
+            Unavailable: if the ledger did not acknowledge in time (it may have stored them all the same), or if another
+                life of this broker has begun.
         """
         try:
             await self.source.store(events, signed, patience=patience)
         except StaleIncarnation:
+            # Not the caller's: an agent that heard it would think that its own life is over.
             self.fenced = True
-            raise
+            raise Unavailable(f"another life of {self.name} has begun; this one has ended") from None
         for event in events:
             self.portfolio.apply(event)
             self.movements += event.type is not Type.ORDER or "tradeStatus" in event.data

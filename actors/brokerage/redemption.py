@@ -66,8 +66,8 @@ class Redemption:
             self._markets = len(resolutions)
         return self._tokens
 
-    async def redeem(self, condition_id: str) -> bool:
-        """Pay out a market and book it; False if its trades must settle first, or the venue has not paid yet.
+    async def redeem(self, condition_id: str) -> None:
+        """Pay out a market and book it. Where its trades must settle first, or the venue is slow, call it again later.
 
         Raises:
             Unavailable, VenueRefused, VenueUnknown: if the venue does not do it now.
@@ -75,10 +75,10 @@ class Redemption:
         desk = self._desk
         market = await self._market(condition_id)
         if await self._unsettled(market):
-            return False
+            return
         desk.redeeming[condition_id] = market.tokens
         try:
-            return await self._redeem(market)
+            await self._redeem(market)
         finally:
             del desk.redeeming[condition_id]
 
@@ -100,7 +100,7 @@ class Redemption:
         open_orders = any(order.market.condition_id == market.condition_id for order in desk.orders.open())
         return open_orders or any(desk.portfolio.pending[key].token_id in market.tokens for key in desk.pending())
 
-    async def _redeem(self, market: Market) -> bool:
+    async def _redeem(self, market: Market) -> None:
         desk, tx_hash = self._desk, ""
         held = await desk.venue.positions(market.condition_id)
         if any(held.get(token_id) for token_id in market.tokens):
@@ -112,10 +112,9 @@ class Redemption:
                 new = {tx_hash: 0}  # A payout of nothing need not show.
             if new:
                 await self._book(market, new)
-                return True
+                return
             await asyncio.sleep(_PAUSE)
         log.warning("market %s is resolved, and the venue shows no payout of it yet", market.condition_id)
-        return False
 
     def _owed(self, market: Market) -> Micro:
         return sum(micro(line["payout"]) for line in self._lines(market))

@@ -12,6 +12,7 @@ from actors.feed.prices import LENGTH
 from actors.polymarket.market_data import MarketData
 from actors.polymarket.schema import Listing
 from actors.venue_clock import VenueClock
+from agents.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -115,15 +116,20 @@ class Listings:
         found = [tracked for id in batch if (tracked := self._catalogue.get(id)) is not None]
         if not found or self._clock.speed is None:
             return
+        for id in batch:
+            del self._unpriced[id]
         width, now = step(self._clock), await self._clock.now()
         tokens = {tracked.market.tokens[0]: tracked for tracked in found}
-        histories = await self._data.histories(list(tokens), now - LENGTH * width, now, width)
+        try:
+            histories = await self._data.histories(list(tokens), now - LENGTH * width, now, width)
+        except Unavailable as error:
+            # Prices gather by themselves; a market without a past is no reason to stop.
+            log.warning("%d markets begin without a price history: %s", len(tokens), error)
+            return
         for token_id, history in histories.items():
             if token_id in tokens and history:
                 tokens[token_id].prices.fill(history, width)
                 self._catalogue.touch(tokens[token_id])
-        for id in batch:
-            del self._unpriced[id]
 
     async def _size(self) -> None:
         """Count the open markets of an event whose outcomes exclude each other."""

@@ -41,7 +41,7 @@ _TAKER_PER_ORDER = 0.05
 _TAKER_MOST = 0.5
 #: Steps that a disagreement within an event may last, its chance in each such time, and its margin in ticks at most.
 _WINDOW = 100
-_DISAGREE = 0.2
+_DISAGREE = 0.35
 _MARGIN = 4
 
 

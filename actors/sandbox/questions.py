@@ -125,17 +125,18 @@ def contest(random: Random, opens: int, ends: int) -> Topic:
     degrees = (f"{low}°C or below", *(f"{low + n}°C" for n in range(1, count - 1)), f"{low + count - 1}°C or higher")
     category, title, names, ask = random.choice(
         (
-            ("politics", f"Winner of the {place} mayoral election, {day}", _some(random, _PEOPLE, count), "Will {} win"),
-            ("geopolitics", f"Host of the {country} peace talks, {day}", _some(random, _PLACES, count), "Will {} be"),
-            ("geopolitics", f"Next country to leave the {place} accord, {day}", _some(random, _COUNTRIES, count), "Will {} be"),
-            ("sports", f"Winner of the {place} Cup, {day}", _some(random, _TEAMS, count), "Will the {} win"),
-            ("culture", f"Best film at the Lantern Awards, {day}", _some(random, _FILMS, count), "Will “{}” win"),
-            ("tech", f"Top model of the Velda benchmark, {day}", _some(random, _COMPANIES, count), "Will {} have"),
-            ("weather", f"Highest temperature in {place}, {day}", degrees, "Will it be {} for"),
+            ("politics", f"{place} mayoral election, {day}", _some(random, _PEOPLE, count), "Will {} win the {}?"),
+            ("geopolitics", f"Host of the {country} peace talks, {day}", _some(random, _PLACES, count), "Will {} be the {}?"),
+            ("geopolitics", f"First to quit the {place} accord, {day}", _some(random, _COUNTRIES, count), "Will {} be the {}?"),
+            ("sports", f"{place} Cup, {day}", _some(random, _TEAMS, count), "Will the {} win the {}?"),
+            ("culture", f"Lantern Award for the best film, {day}", _some(random, _FILMS, count), "Will “{}” win the {}?"),
+            ("tech", f"Top model of the Velda benchmark, {day}", _some(random, _COMPANIES, count), "Will {} have the {}?"),
+            ("weather", f"Highest temperature in {place}, {day}", degrees, "Will {} be the {}?"),
         )
     )
     rule = "Exactly one outcome of this event resolves to “Yes”."
-    questions = tuple(Question(f"{ask.format(name)}: {title}?", f"{rule} {_NOTICE}", title=name) for name in names)
+    named = title if title.startswith((place, "Lantern")) else title[0].lower() + title[1:]
+    questions = tuple(Question(ask.format(name, named), f"{rule} {_NOTICE}", title=name) for name in names)
     return Topic(category, title, questions)
 
 

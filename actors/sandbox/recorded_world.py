@@ -30,6 +30,7 @@ class RecordedWorld:
         self._scripts = sorted((_script(market) for market in markets), key=lambda script: (script.opens, script.record.id))
         self._by_condition = {script.record.condition_id: script for script in self._scripts}
         self._start = _busiest_day(self._scripts) if start is None else start
+        self._last = max(script.resolves for script in self._scripts)
 
     @property
     def start(self) -> int:
@@ -39,7 +40,7 @@ class RecordedWorld:
     @property
     def last(self) -> int | None:
         """The venue time of the last resolution."""
-        return max(script.resolves for script in self._scripts)
+        return self._last
 
     def opening(self, after: int, until: int) -> list[Script]:
         """Return the scripts of markets that open within (after, until], by opening time."""
@@ -67,7 +68,7 @@ def _script(market: RecordedMarket) -> Script:
         opens=opens,
         resolves=resolves,
         payouts=(ONE, 0) if won == 0 else (0, ONE),
-        bars=bars,
+        draw=lambda: bars,
     )
 
 

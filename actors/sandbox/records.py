@@ -360,7 +360,7 @@ class TradeDone:
 
 @dataclass(frozen=True, slots=True)
 class TickSizeChanged:
-    """A market's price grid became finer."""
+    """A market's price grid became finer, or coarse again."""
 
     market: MarketRecord
     old_tick: Micro

@@ -1,8 +1,9 @@
 """What will happen to a market, known to the simulation alone: its price path and its outcome."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from actors.sandbox.records import MarketRecord
@@ -12,9 +13,9 @@ from agents.money import ONE, Micro
 Bar = tuple[int, Micro]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Script:
-    """One market from opening to resolution. `bars` are the prices of each token, oldest first, all before `resolves`.
+    """One market from opening to resolution; `draw` makes its bars when they are first needed.
 
     Prices are a step function: each holds until the next, so nothing of a later bar shows before its time.
     """
@@ -23,7 +24,12 @@ class Script:
     opens: int
     resolves: int
     payouts: tuple[Micro, Micro]
-    bars: tuple[Sequence[Bar], Sequence[Bar]]
+    draw: Callable[[], tuple[Sequence[Bar], Sequence[Bar]]] = field(compare=False, repr=False)
+
+    @cached_property
+    def bars(self) -> tuple[Sequence[Bar], Sequence[Bar]]:
+        """The prices of each token, oldest first, all before `resolves`."""
+        return self.draw()
 
     def price(self, now: int) -> Micro:
         """Return what the first token is worth at a time: its latest bar, or the complement of the other's before it."""

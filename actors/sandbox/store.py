@@ -75,7 +75,7 @@ class Store:
         except OSError as error:
             raise InvalidInput(f"data directory {data_dir} cannot be used: {error.strerror or error}") from None
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 raise Conflict(f"data directory {data_dir} is in use by another venue; stop that one first") from None
             raise InvalidInput(f"{path} cannot be used as a simulated venue's database: {error}") from None
         self._new_documents: set[str] = set()

@@ -4,9 +4,9 @@ Events come in kinds, each at a fixed interval; an event's texts, length, price 
 its number alone, so any of them can be made again at any time. About twenty markets are open at any moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 from random import Random
 from re import sub
@@ -99,16 +99,25 @@ class SyntheticWorld:
         payouts = _payouts(topic)
         priors = _priors(topic, random)
         winner = truth.draw(priors, random)
-        bar = max(_BAR, (resolves - opens) // _BARS)
         pace = _SLOW_PACE if random.random() < _SLOW else 1.0
-        steps = (resolves - opens) // bar
-        path = list(truth.quoted(truth.chances(priors, winner, steps, random), pace))
-        scripts = []
-        for index, paid in enumerate(payouts):
-            worth: tuple[Bar, ...] = tuple((opens + step * bar, _worth(state, paid)) for step, state in enumerate(path))
-            record = self._record(event, index, topic, opens, resolves, tick)
-            scripts.append(Script(record, opens, resolves, (paid[winner], ONE - paid[winner]), (worth, complement(worth))))
-        return tuple(scripts)
+        bar = max(_BAR, (resolves - opens) // _BARS)
+
+        @cache
+        def path() -> list[tuple[int, list[float]]]:
+            steps = (resolves - opens) // bar
+            chances = truth.chances(priors, winner, steps, Random(f"{self._seed}/{kind}/{number}/path"))
+            return [(opens + step * bar, shown) for step, shown in enumerate(truth.quoted(chances, pace))]
+
+        return tuple(
+            Script(
+                self._record(event, index, topic, opens, resolves, tick),
+                opens,
+                resolves,
+                (paid[winner], ONE - paid[winner]),
+                partial(_bars, path, paid),
+            )
+            for index, paid in enumerate(payouts)
+        )
 
     def _record(self, event: int, index: int, topic: Topic, opens: int, resolves: int, tick: Micro) -> MarketRecord:
         question = topic.questions[index]
@@ -143,6 +152,11 @@ class SyntheticWorld:
             seconds_delay=terms.seconds_delay,
             taker_delay=terms.taker_delay,
         )
+
+
+def _bars(path: Callable[[], list[tuple[int, list[float]]]], paid: Sequence[Micro]) -> tuple[Sequence[Bar], Sequence[Bar]]:
+    bars = tuple((at, _worth(chances, paid)) for at, chances in path())
+    return bars, complement(bars)
 
 
 def _worth(chances: Sequence[float], paid: Sequence[Micro]) -> Micro:

@@ -150,8 +150,6 @@ class Hub:
         return await self.ledger.poll(after, wait=_WAIT)
 
     def _hand_out(self, event: Event) -> None:
-        if event.seq <= self.seq:
-            return
         self.seq = event.seq
         delivery = Delivery(event, notification(event))
         if delivery.notification:

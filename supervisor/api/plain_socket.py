@@ -227,7 +227,7 @@ class PlainClient:
                 for event in batch.events:
                     if subscription.wants(event):
                         self._outbox.put(Delivery(event, None).frame, event.seq)
-                subscription.cursor = batch.head
+                subscription.cursor = batch.next
                 await self._outbox.low()
             subscription.live = True
         except PolyfleetError as error:

@@ -122,9 +122,16 @@ class SocketIo:
         return True
 
     def _close(self, engine_id: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._server.eio.disconnect(engine_id))
+        task = asyncio.get_running_loop().create_task(self._disconnect_transport(engine_id))
         self._closing.add(task)
         task.add_done_callback(self._closed)
+
+    async def _disconnect_transport(self, engine_id: str) -> None:
+        socket = self._server.eio.sockets.pop(engine_id, None)
+        if socket is not None:
+            await socket.close(wait=False, reason=self._server.reason.SERVER_DISCONNECT)
+            # Engine.IO has queued its farewell; this ends the queue, and with it a WebSocket, which it would leave open.
+            socket.queue.put_nowait(None)
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)

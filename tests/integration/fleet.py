@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from supervisor import ray_cluster
+
 LIMITS_OFF = {f"POLYFLEET_RATE_LIMIT_{kind}": "off" for kind in ("READ", "CONTROL", "HEALTH")}
 
 
@@ -63,6 +65,10 @@ class Fleet:
         self.until(lambda: "ready after" in self.output or self._up.poll() is not None, timeout)  # type: ignore[union-attr]
         assert self._up.poll() is None, self.output
         return self
+
+    def close(self) -> None:
+        """Let go of the connections to it."""
+        self.api.close()
 
     def signal(self, number: signal.Signals) -> None:
         """Send `up` a signal."""
@@ -122,3 +128,15 @@ class Fleet:
         """Return what `up` noted of the run."""
         found: dict[str, Any] = json.loads((self.data_dir / "run.json").read_text())
         return found
+
+    def pid_of_actor(self, name: str) -> int:
+        """Return the process id of a named actor, as Ray knows it."""
+        script = (
+            "import ray,sys;"
+            f"ray.init(address={self.run()['ray_address']!r},log_to_driver=False,logging_level='ERROR');"
+            f"handle=ray.get_actor({name!r},'polyfleet');"
+            "sys.stdout.write(str(ray.get(handle.probe.remote())['pid']))"
+        )
+        environment = os.environ | ray_cluster.environment(self.data_dir)
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
+        return int(result.stdout or 0)
