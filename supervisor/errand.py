@@ -42,7 +42,7 @@ def _send(data_dir: Path, environment: dict[str, str], timeout: float, **request
     inherited = {name: value for name, value in os.environ.items() if name not in ray_cluster.SECRETS}
     try:
         with log.open("w") as errors:
-            result = subprocess.run(  # noqa: S603 - our own interpreter and module
+            result = subprocess.run(
                 [sys.executable, "-m", "supervisor.errand"],
                 input=json.dumps(request),
                 stdout=subprocess.PIPE,

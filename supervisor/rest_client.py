@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -40,6 +40,16 @@ class FleetClient:
         self._local = _host(url) in ("localhost", "127.0.0.1", "::1")
         self._http = httpx.Client(base_url=self.url, headers=self._headers, timeout=_TIMEOUT, trust_env=not self._local)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
     def get(self, path: str, **params: Any) -> Any:
         """GET a path and return its JSON; `/ready` answers whatever its status is."""
         return self._send("GET", path, params=params)
@@ -58,7 +68,7 @@ class FleetClient:
 
     def follow(
         self, after: int, types: Sequence[str] | None = None, agents: Sequence[str] | None = None
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Generator[dict[str, Any], None, None]:
         """Yield every event after a cursor as it happens, each once and in order, through lost connections.
 
         Raises:

@@ -261,6 +261,8 @@ class Desk:
             return
         order.state = OrderState.LIVE
         self._run(listing, order, fills)
+        if order.open and not fills:
+            self._changed(order, "UPDATE")
         self._floor.report(listing)
 
     def _need(self, order: Order) -> Micro:

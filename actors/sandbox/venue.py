@@ -85,7 +85,9 @@ class Venue:
         self._flow = Flow(self.exchange, self._seed)
         self._resolving: list[tuple[int, str]] = []
         self.notes = self._begin_again(config, facts) if facts else self._begin(config)
-        self._flow.quote_all(self._step, self.now)
+        self._quoted = False
+        if not facts:
+            self._quote()
         self._commit(lines)
 
     def _begin(self, config: VenueConfig) -> tuple[str, ...]:
@@ -133,6 +135,8 @@ class Venue:
         """Do what is due: settlements, delays, expiries, heartbeats, openings, resolutions, background flow."""
         now = self.now
         self.exchange.run_due()
+        if not self._quoted:
+            self._quote()
         self._open(now)
         self._resolve(now)
         first, origin = self._origin
@@ -142,6 +146,11 @@ class Venue:
         self._step = due
         if self._wall() - self._committed >= _COMMIT_EVERY:
             self._commit()
+
+    def _quote(self) -> None:
+        """Let the house quote every open market; after a restart that is the first thing that happens, not part of it."""
+        self._flow.quote_all(self._step, self.now)
+        self._quoted = True
 
     def commit(self) -> None:
         """Make all that a client may see durable; call it before answering one. Cheap when nothing changed."""
@@ -170,7 +179,7 @@ class Venue:
 
     def close(self) -> None:
         """Commit, with the clock's exact position, and let go of the data directory."""
-        self._commit()
+        self._commit(closing=True)
         self._store.close()
 
     def _open(self, now: int) -> None:
@@ -199,13 +208,15 @@ class Venue:
             self.notes += (line,)
             log.info(line)
 
-    def _commit(self, recording: Iterable[bytes] = ()) -> None:
+    def _commit(self, recording: Iterable[bytes] = (), *, closing: bool = False) -> None:
+        # Until the next commit clients see later times than now's: after a kill the clock goes on behind all of them.
+        ahead = 0 if closing else int(2 * _COMMIT_EVERY * 1000 * self.speed)
         facts = {
             "seed": self._seed,
             "life": self._life,
             "start": self._world.start,
             "recorded": self._world.last is not None,
-            "clock": self.now,
+            "clock": self.now + ahead,
             "opened": self._opened,
             "step": self._step,
             "deposited": self.exchange.floor.deposited,

@@ -1,5 +1,6 @@
 """The routes of `/api/agents`: list, create, change, control, and each agent's history."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query
@@ -117,15 +118,19 @@ def agent_routes(context: FleetContext) -> APIRouter:
 
 async def _shown(context: FleetContext, agent_id: str) -> AgentStatus:
     heartbeats = await context.heartbeats.get_or({})
-    record = context.agent(agent_id)
-    return agent_status(context.state, record, now=context.clock(), heartbeat=heartbeats.get(agent_id))
+    return _status(context, context.agent(agent_id), heartbeats)
+
+
+def _status(context: FleetContext, record: AgentRecord, heartbeats: Mapping[str, int]) -> AgentStatus:
+    return agent_status(context.state, record, now=context.clock(), heartbeat=heartbeats.get(record.spec.id))
 
 
 def _registry_routes(router: APIRouter, context: FleetContext) -> None:
     @router.get("")
     async def list_agents() -> AgentList:
         """Return every agent and how it does."""
-        found = [await _shown(context, agent_id) for agent_id in list(context.state.agents)]
+        heartbeats = await context.heartbeats.get_or({})
+        found = [_status(context, record, heartbeats) for record in context.state.agents.values()]
         return {"agents": found, "total": len(found)}
 
     @router.post("", status_code=201)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from agents.errors import Conflict, InvalidInput, NotFound, PolyfleetError, StaleIncarnation, Unavailable
@@ -29,6 +30,13 @@ _TOO_MANY: dict[str, dict[str, str]] = {
     "control": {"error": "Too many bot control requests", "message": "Please wait before trying again"},
     "health": {"error": "Too many health check requests"},
 }
+
+
+#: The methods that the API's routes use.
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+
+#: Made once: to make it costs more than to use it.
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class Detail(BaseModel):
@@ -53,7 +61,7 @@ class JSON(Response):
 
     def render(self, content: Any) -> bytes:
         """Encode; a NaN is an error of ours, never an answer."""
-        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return _encoder.encode(content).encode()
 
 
 def refusal(
@@ -129,12 +137,18 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentence = str(error.detail)
+    sentence, headers = str(error.detail), error.headers
     if error.status_code == 404:
         sentence = f"There is nothing at {request.url.path}; /docs lists what there is"
     elif error.status_code == 405:
-        sentence = f"{request.url.path} does not take {request.method}; /docs lists what it takes"
-    return refusal(error.status_code, sentence, headers=error.headers)
+        allowed = ", ".join(method for method in METHODS if _takes(request, method))
+        sentence, headers = f"{request.url.path} does not take {request.method}; it takes {allowed}", {"Allow": allowed}
+    return refusal(error.status_code, sentence, headers=headers)
+
+
+def _takes(request: Request, method: str) -> bool:
+    asked = {**request.scope, "method": method}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -1,18 +1,21 @@
 """What every request passes before a route sees it: Host and Origin, CORS, token, rate limit, size."""
 
 import re
-import uuid
+from functools import lru_cache
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from supervisor.api.access import OPEN_PATHS, Access, bearer, header
-from supervisor.api.errors import refusal, refuse_websocket, too_many
+from supervisor.api.errors import METHODS, refusal, refuse_websocket, too_many
 from supervisor.api.rate_limits import RateLimits
 
 #: Bytes that the body of a request may have.
 MAX_BODY = 1_000_000
+
+#: Pairs of Host and Origin of which it is remembered whether they are refused.
+_REMEMBERED = 256
 
 _AGENT_PATH = re.compile(r"/api/agents/([a-z0-9][a-z0-9_-]{0,62})(?:/|$)")
 _CORRELATION = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -20,18 +23,18 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
-    """Refuse foreign Hosts and Origins with 403, answer CORS for the frontend, and echo X-Correlation-ID.
+    """Refuse foreign Hosts and Origins with 403, answer CORS for the frontend, and echo an X-Correlation-ID.
 
     The outermost layer of REST and hub: a web page elsewhere cannot drive the fleet, nor can a rebound DNS name.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._access = access
+        self._refusal = lru_cache(_REMEMBERED)(access.refusal)
         self._cors = CORSMiddleware(
             app,
             allow_origins=sorted(access.origins),
-            allow_methods=("GET", "POST", "PATCH", "DELETE"),
+            allow_methods=METHODS,
             allow_headers=("Authorization", "Content-Type", "X-Correlation-ID"),
             allow_credentials=True,
             expose_headers=(
@@ -53,14 +56,15 @@ class Guard:
                 origin = value.decode("latin-1")
             elif name == b"x-correlation-id" and _CORRELATION.fullmatch(value):
                 correlation = value
-        sentence = self._access.refusal(host, origin)
+        sentence = self._refusal(host, origin)
         if scope["type"] == "websocket":
             if sentence:
                 await refuse_websocket(scope, receive, send, 403, sentence)
             else:
                 await self._app(scope, receive, send)
             return
-        send = _adding(send, [(b"x-correlation-id", correlation or uuid.uuid4().hex.encode())])
+        if correlation:
+            send = _adding(send, [(b"x-correlation-id", correlation)])
         if sentence:
             await refusal(403, sentence)(scope, receive, send)
         elif origin is None:
@@ -87,7 +91,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         method, path, headers = scope["method"], scope["path"], scope["headers"]
-        admitted = self._access.token_fits(bearer(header(headers, b"authorization")))
+        guarded = bool(self._access.token_digest)
+        admitted = not guarded or self._access.token_fits(bearer(header(headers, b"authorization")))
         if not admitted and path not in OPEN_PATHS:
             sentence = "This fleet needs a token; send it as Authorization: Bearer <token>"
             await refusal(401, sentence, headers={"WWW-Authenticate": "Bearer"})(scope, receive, send)
@@ -95,7 +100,7 @@ class Gate:
         counted = bucket(method, path)
         if counted:
             kind, key = counted
-            verdict = await self._limits.take(kind, f"{self._client(headers, admitted)}/{key}")
+            verdict = await self._limits.take(kind, f"{self._client(headers, guarded and admitted)}/{key}")
             if verdict:
                 if not verdict.allowed:
                     await too_many(kind, verdict)(scope, receive, send)
@@ -103,9 +108,9 @@ class Gate:
                 send = _adding(send, verdict.headers())
         await self._app(scope, receive if method in _SAFE else _bounded(receive), send)
 
-    def _client(self, headers: list[tuple[bytes, bytes]], admitted: bool) -> str:
+    def _client(self, headers: list[tuple[bytes, bytes]], by_token: bool) -> str:
         """Return whose limits a request counts against: the token's, an address's, or the one bucket of all."""
-        if admitted and self._access.token_digest:
+        if by_token:
             return "token"
         address = header(headers, self._address_header) if self._address_header else None
         return address.rpartition(",")[2].strip()[:64] if address else "all"

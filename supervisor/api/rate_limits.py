@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import limits
 
@@ -30,20 +31,20 @@ _KEPT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in so many seconds, with the text that the supervisor and the headers take."""
+    """So many requests in so many seconds, with the text that the supervisor takes."""
 
     text: str
     amount: int
     seconds: int
+    #: The headers that are the same for every request.
+    headers: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False)
 
-    @property
-    def policy(self) -> str:
-        """The value of RateLimit-Policy."""
-        return f"{self.amount};w={self.seconds}"
+    def __post_init__(self) -> None:
+        policy = (b"ratelimit-policy", b"%d;w=%d" % (self.amount, self.seconds))
+        object.__setattr__(self, "headers", (policy, (b"ratelimit-limit", b"%d" % self.amount)))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of one request: `remaining` of the window, `reset` in seconds."""
 
     allowed: bool
@@ -53,12 +54,8 @@ class Verdict:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the RateLimit headers of the response, and Retry-After if it was refused."""
-        found = [
-            (b"ratelimit-policy", self.limit.policy.encode()),
-            (b"ratelimit-limit", b"%d" % self.limit.amount),
-            (b"ratelimit-remaining", b"%d" % self.remaining),
-            (b"ratelimit-reset", b"%d" % self.reset),
-        ]
+        reset = b"%d" % self.reset
+        found = [*self.limit.headers, (b"ratelimit-remaining", b"%d" % self.remaining), (b"ratelimit-reset", reset)]
         return found if self.allowed else [*found, (b"retry-after", b"%d" % max(1, self.reset))]
 
 

@@ -109,8 +109,8 @@ class SocketIo:
     async def _ping(self, sid: str, *ignored: Any) -> None:
         await self._server.emit("pong", {"timestamp": self._clock()}, to=sid)
 
-    async def _acknowledge(self, sid: str, *arguments: Any) -> None:
-        log.info("%s has read %s", sid, str(arguments[0])[:100] if arguments else "nothing")
+    async def _acknowledge(self, sid: str, *ignored: Any) -> None:
+        """Nothing is done with it; without a handler a client that waits for an answer would wait for ever."""
 
     def _put(self, engine_id: str, packets: list[Any]) -> bool:
         """Queue packets for one connection; False if it is gone or too far behind."""

@@ -17,7 +17,7 @@ from ray.serve.schema import (
 )
 
 from actors.naming import APPLICATIONS
-from supervisor.provision import FleetArgs
+from supervisor.fleet_args import FleetArgs
 
 CONFIG = Path(__file__).parents[3] / "serve_config.yaml"
 
