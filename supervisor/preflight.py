@@ -10,7 +10,9 @@ from actors.sandbox import recorded_world, recording
 from actors.storage import engine as storage
 from actors.storage.migration import upgrade
 from agents.errors import InvalidInput, Unavailable
+from supervisor.api.access import access_from
 from supervisor.api.rate_limits import limits_from
+from supervisor.api.seed_routes import defaults_from
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
@@ -44,7 +46,8 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     """
     _check_mode(options.mode)
     _check_host(options.host)
-    limits_from(os.environ)
+    for read in (access_from, limits_from, defaults_from):
+        read(os.environ)
     if options.speed is not None and not 0 < options.speed <= 1_000_000:
         raise InvalidInput(f"--speed: {options.speed:g} is not possible; expected venue seconds per wall second, such as 60")
     if options.start is not None:

@@ -31,6 +31,7 @@ class RestReplica:
         from supervisor.api.asgi import rest_app
         from supervisor.api.context import FleetContext
         from supervisor.api.rate_limits import RateLimits, limits_from
+        from supervisor.api.seed_routes import defaults_from
 
         replica = ray.get_runtime_context().get_actor_id()
         ledger, supervisor = remote.ledger(), remote.supervisor()
@@ -43,6 +44,7 @@ class RestReplica:
             venue=lambda: locate(self._config),
             limits=RateLimits(supervisor, limits_from(os.environ)),
             mode=self._config.mode,
+            defaults=defaults_from(os.environ),
         )
         return rest_app(context, access_from(os.environ), address_header=os.environ.get("POLYFLEET_ADDRESS_HEADER", ""))
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from agents.errors import InvalidInput, PolyfleetError
+from agents.errors import InvalidInput, PolyfleetError, Unavailable
 from agents.events import Event, Type
 from supervisor.api.access import Access, bearer, header
 from supervisor.api.errors import explain, refuse_websocket
@@ -27,6 +27,9 @@ _PAGE = 500
 _AUTH_TIMEOUT = 10.0
 _CLOSE_TIMEOUT = 30.0
 _DRAIN_TIMEOUT = 2.0
+
+#: Seconds between attempts to read the log while it is away.
+_RETRY = 0.2
 
 #: Characters that a client's frame may have.
 _MAX_FRAME = 65_536
@@ -221,7 +224,13 @@ class PlainClient:
         try:
             while subscription.cursor < self._hub.seq:
                 after = subscription.cursor
-                batch = await self._hub.ledger.poll(after, limit=_PAGE, agent=agent, types=types)
+                try:
+                    batch = await self._hub.ledger.poll(after, limit=_PAGE, agent=agent, types=types)
+                except Unavailable as error:
+                    # The live stream waits for the ledger too: the client misses nothing and need not come back.
+                    log.info("a replay waits: %s", error)
+                    await asyncio.sleep(_RETRY)
+                    continue
                 if after + 1 < batch.floor:
                     self._outbox.put(encode({"op": "gap", "from": after + 1, "to": batch.floor - 1}))
                 for event in batch.events:
@@ -230,9 +239,6 @@ class PlainClient:
                 subscription.cursor = batch.next
                 await self._outbox.low()
             subscription.live = True
-        except PolyfleetError as error:
-            self._outbox.put(_error(str(error)))
-            self._end(_TRY_LATER, f"replay failed; resume after {subscription.cursor}")
         except Exception:
             log.exception("a replay failed")
             self._end(_FAILED, f"replay failed; resume after {subscription.cursor}")

@@ -1,15 +1,17 @@
 """The seed's REST routes, acting on the agent named `default`, with the seed's shapes, sentences and status codes."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
 from agents.errors import Conflict, InvalidInput, Unavailable
 from agents.fleet import AgentRecord, FleetState
-from agents.spec import AgentState
+from agents.spec import AgentSpec, AgentState
+from agents.validation import explain
 from supervisor.api.agent_routes import STOP_TIMEOUT, stopped
 from supervisor.api.agent_views import RUNNING, SeedConfig, SeedStatus, seed_config, seed_status
 from supervisor.api.context import FleetContext
@@ -104,6 +106,22 @@ def health(context: FleetContext) -> Health:
         "botRunning": bool(running),
         "polymarketAgentRunning": DEFAULT in running,
     }
+
+
+def defaults_from(environment: Mapping[str, str]) -> SeedConfig:
+    """Read MAX_TRADE_AMOUNT and MIN_CONFIDENCE: the settings of a default agent that `start` creates.
+
+    Raises:
+        InvalidInput: if one of them is not possible.
+    """
+    names = {"MAX_TRADE_AMOUNT": "maxTradeAmount", "MIN_CONFIDENCE": "minConfidence"}
+    given = {names[name]: environment[name] for name in names if environment.get(name)}
+    try:
+        spec = AgentSpec.model_validate({"id": DEFAULT, "strategy": _STRATEGY} | given)
+    except ValidationError as error:
+        wrong = next(name for name, field in names.items() if field == error.errors()[0]["loc"][0])
+        raise InvalidInput(f"{wrong} is {environment[wrong]!r}: {explain(error).partition(': ')[2]}") from None
+    return SeedConfig(maxTradeAmount=float(spec.max_trade_amount), minConfidence=spec.min_confidence)
 
 
 def seed_routes(context: FleetContext) -> APIRouter:

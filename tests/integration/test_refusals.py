@@ -103,6 +103,11 @@ def test_a_rate_limit_that_is_none(data: list[str]) -> None:
     assert "POLYFLEET_RATE_LIMIT_READ" in refused(*data, POLYFLEET_RATE_LIMIT_READ="often")
 
 
+def test_a_seed_setting_that_is_none(data: list[str]) -> None:
+    assert refused(*data, MAX_TRADE_AMOUNT="lots").startswith("MAX_TRADE_AMOUNT is 'lots': ")
+    assert refused(*data, FRONTEND_URL="*").startswith("FRONTEND_URL")
+
+
 def test_a_command_that_reaches_no_fleet() -> None:
     result = polyfleet("status", "--url", f"http://127.0.0.1:{free_port()}")
     assert result.returncode == 1
