@@ -27,10 +27,15 @@ NAME = "feed"
 _DOCUMENT = "feed"
 
 #: Seconds between looks at what has opened, closed or fallen silent, and between two writings of the document.
-_LOOK = 0.5
+_LOOK = 0.25
 _KEEP = 5.0
+#: Seconds that books may take to load before the markets are shown without them.
+_LOADING = 5.0
 #: Seconds after which a market that nothing was heard of is shown again, with its age.
 _SILENT = 45.0
+#: Seconds for which the venue is not asked again for a name that it does not know, and how many such names are kept.
+_AGAIN = 10.0
+_MISSED = 1000
 #: Seconds before the next attempt to reach the venue, at first and at most.
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 10.0
 
@@ -60,6 +65,8 @@ class MarketFeedService:
         self._kept: list[str] = []
         self._data: MarketData | None = None
         self._listings: Listings | None = None
+        #: Names that the venue did not know, and when it was asked.
+        self._missed: dict[str, float] = {}
         self._discovered = False
         self._reason = "it is starting"
         self._task: asyncio.Task[None] | None = None
@@ -95,9 +102,14 @@ class MarketFeedService:
         if found is None:
             if self._data is None:
                 raise Unavailable(f"the market feed is not connected: {self._reason}")
+            if time.monotonic() - self._missed.get(id, -_AGAIN) < _AGAIN:
+                return None
             for listing in await self._data.lookup(id):
                 self._catalogue.put(listing)
             found = self._named(id)
+            if found is None:
+                self._missed = {} if len(self._missed) > _MISSED else self._missed
+                self._missed[id] = time.monotonic()
         return found.view(time.monotonic()) if found else None
 
     def _named(self, id: str) -> Tracked | None:
@@ -181,13 +193,14 @@ class MarketFeedService:
 
     async def _look(self) -> None:
         """See what opens and closes as time passes, and keep on record what agents may hold as open."""
-        due = 0.0
+        began, due = time.monotonic(), 0.0
         while True:
             self._catalogue.look(await self._clock.now(), _SILENT)
-            self._discovered = True
+            # An agent that sees nothing yet would take what is still loading for all there is.
+            self._discovered = self._discovered or self._catalogue.loaded or time.monotonic() - began > _LOADING
             if time.monotonic() >= due:
                 due = time.monotonic() + _KEEP
-                shown = [tracked.market.condition_id for tracked in self._catalogue if tracked.was_open]
+                shown = sorted(tracked.market.condition_id for tracked in self._catalogue if tracked.was_open)
                 if shown != self._kept:
                     await self._ledger.put_document(_DOCUMENT, shown)
                     self._kept = shown

@@ -24,9 +24,9 @@ def micro(value: str | int | Decimal) -> Micro:
         scaled = _EXACT.multiply(Decimal(value), Decimal(ONE))
         whole = int(scaled)
     except (DecimalException, OverflowError, ValueError):
-        raise ValueError(f"{value!r} is not a decimal number that can be kept exactly") from None
+        raise ValueError(f"{str(value)!r} is not a decimal number that can be kept exactly") from None
     if whole != scaled:
-        raise ValueError(f"{value!r} has more than six decimals")
+        raise ValueError(f"{str(value)!r} has more than six decimals")
     return whole
 
 

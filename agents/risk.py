@@ -75,9 +75,11 @@ def _factor(limit: Micro, amount: Micro, *, slack: Micro = 0) -> Micro:
 
 
 def _check(leg: Decision) -> None:
+    if leg.action == "buy" and not leg.quote:
+        cost = notional(leg.size, leg.price)
+        if cost < LEAST_TAKE:
+            raise InvalidInput(f"it may spend {text(cost)} pUSD on it, and the venue takes {text(LEAST_TAKE)} or more")
+        return
     least = leg.market.min_size if leg.quote else SIZE_STEP
     if leg.size < least:
         raise InvalidInput(f"it may {leg.action} {text(leg.size)} shares, and the venue takes {text(least)} or more")
-    if leg.action == "buy" and not leg.quote and notional(leg.size, leg.price) < LEAST_TAKE:
-        cost = text(notional(leg.size, leg.price))
-        raise InvalidInput(f"it may spend {cost} pUSD on it, and the venue takes {text(LEAST_TAKE)} or more")

@@ -32,7 +32,10 @@ def _message(found: dict[str, Any]) -> str:
         return "there is no such field"
     if found["type"] == "missing":
         return "it is missing"
-    message = str(found["msg"]).removeprefix("Value error, ")
+    message = str(found["msg"])
+    if found["type"] == "value_error":
+        # One of our own, which says what is wrong.
+        return message.removeprefix("Value error, ")
     value = found["input"]
     shown = repr(value) if not isinstance(value, dict | list | tuple) else f"a {type(value).__name__}"
     return f"{message[:1].lower()}{message[1:]}, not {shown[:_SHOWN]}"

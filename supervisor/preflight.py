@@ -51,7 +51,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     if options.speed is not None and not 0 < options.speed <= 1_000_000:
         raise InvalidInput(f"--speed: {options.speed:g} is not possible; expected venue seconds per wall second, such as 60")
     if options.start is not None:
-        recorded_world.start_of(options.start)
+        _check_start(options.start)
     fleet = (options.fleet or default_fleet()).resolve()
     read_fleet(fleet)
     directory = DataDirectory(usable(options.data_dir))
@@ -88,6 +88,13 @@ def _check_mode(mode: str) -> None:
         raise InvalidInput("--mode: live needs a wallet's key; set POLYGON_WALLET_PRIVATE_KEY, or use --mode sandbox")
     if mode != "sandbox":
         raise InvalidInput(f"--mode: {mode} is not possible in this version; use --mode sandbox")
+
+
+def _check_start(start: str) -> None:
+    try:
+        recorded_world.start_of(start)
+    except ValueError as error:
+        raise InvalidInput(f"--start: {error}") from None
 
 
 def _check_host(host: str) -> None:

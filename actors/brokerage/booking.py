@@ -62,7 +62,7 @@ class Booking:
         if fill.key not in desk.known:
             if settled == "failed":
                 # It came to nothing before the books heard of it.
-                desk.known.add(fill.key)
+                desk.known[fill.key] = fill.matched_at
                 return 0
             if order.agent_id is not None and order.agent_id not in desk.fleet.agents:
                 order.agent_id = None

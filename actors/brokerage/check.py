@@ -210,7 +210,7 @@ class Check:
             address=desk.wallet.address,
             cash=difference.cash,
             shares=difference.shares,
-            reason=f"{text(difference.cash)} pUSD and shares of {len(difference.shares)} tokens {reason}",
+            reason=reason,
         )
         with desk.working():
             await desk.record([desk.source.event(Type.INFO, data)])

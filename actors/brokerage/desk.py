@@ -10,23 +10,26 @@ from contextlib import contextmanager
 from typing import Any
 
 from actors.brokerage.fills import VenueFill
+from actors.brokerage.notices import order_event, trade_event
 from actors.brokerage.orders import Order
 from actors.brokerage.orders import Orders as Tracked
 from actors.event_source import EventSource
 from actors.follower import Follower
 from actors.polymarket.trading import TradingSession
 from actors.venue_clock import VenueClock
-from agents import facts
 from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Event, Type
 from agents.fleet import FleetState
 from agents.model import Market, Side
-from agents.money import Micro, fee, micro, notional
+from agents.money import Micro, micro, notional
 from agents.orders import TRANSITIONS, OrderStatus, advance
 from agents.portfolio import UNALLOCATED, Book, Portfolio
 from agents.ports import Ledger, MarketFeed, Wallet
 
 log = logging.getLogger(__name__)
+
+#: Fills that are added before old ones are forgotten.
+_MANY = 20_000
 
 
 class Desk:
@@ -41,8 +44,9 @@ class Desk:
         self.follower = Follower(ledger, self.name, self._follow)
         self.portfolio = Portfolio()
         self.orders = Tracked()
-        #: Keys of the fills that are in the books, and of those of them that are on the chain but not yet final.
-        self.known: set[str] = set()
+        #: Keys of the fills that are in the books, each with the wall second of its match.
+        self.known: dict[str, int] = {}
+        #: Keys of those of them that are on the chain but not yet final.
         self.mined: set[str] = set()
         #: The wall second of the latest trade booked.
         self.matched_until = 0
@@ -64,6 +68,7 @@ class Desk:
         #: The venue's clock; whoever runs the broker keeps it set.
         self.clock = VenueClock(feed.now)
         self._news = asyncio.Event()
+        self._many = _MANY
 
     async def open(self) -> None:
         """Begin a new life: earlier ones are refused by the ledger from now on, and the log is folded to its head.
@@ -131,6 +136,12 @@ class Desk:
     def pending(self) -> list[str]:
         """Return the keys of this wallet's fills that are not settled."""
         return [key for key, fill in self.portfolio.pending.items() if fill.wallet == self.wallet.name]
+
+    def forget(self, before: int) -> None:
+        """Drop the keys of fills matched before a wall second, of which the venue is not asked again, once there are many."""
+        if len(self.known) > self._many:
+            self.known = {key: matched for key, matched in self.known.items() if matched >= before}
+            self._many = len(self.known) + _MANY
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -230,27 +241,6 @@ class Desk:
         self.orders.add(order)
         return order
 
-    def order_event(self, order: Order, status: OrderStatus, venue_time: int, **changes: Any) -> Event:
-        """Return the event that says what an order is now."""
-        data = facts.order_data(
-            order_id=order.id,
-            decision_id=order.intent_id,
-            wallet=self.wallet.name,
-            market=order.market,
-            token_id=order.token_id,
-            side=order.side,
-            price=order.price,
-            size=order.size,
-            filled=changes.pop("filled", order.filled),
-            status=status,
-            order_type=order.order_type,
-            post_only=order.post_only,
-            venue_time=venue_time,
-            reason=changes.pop("reason", order.reason),
-            **changes,
-        )
-        return self.source.event(Type.ORDER, data, order.agent_id)
-
     async def move(
         self,
         order: Order,
@@ -270,16 +260,25 @@ class Desk:
         events: list[Event] = []
         venue_time = self.clock.reckoned
         if order.status is OrderStatus.SIGNED and status not in TRANSITIONS[OrderStatus.SIGNED]:
-            events.append(self.order_event(order, OrderStatus.SENT, venue_time))
+            events.append(order_event(self.source, self.wallet.name, order, OrderStatus.SENT, venue_time))
         else:
             advance(order.status, status)
         filled = order.filled + (fill.size if fill else 0)
         if fill:
-            events.append(self._trade_event(order, fill, venue_time))
+            book = self.book(order.agent_id or UNALLOCATED)
+            events.append(trade_event(self.source, self.wallet.name, order, fill, book, venue_time))
         trade_id, trade_status = settled or ("", "")
         events.append(
-            self.order_event(
-                order, status, venue_time, filled=filled, reason=reason, trade_id=trade_id, trade_status=trade_status
+            order_event(
+                self.source,
+                self.wallet.name,
+                order,
+                status,
+                venue_time,
+                filled=filled,
+                reason=reason,
+                trade_id=trade_id,
+                trade_status=trade_status,
             )
         )
         await self.record(events)
@@ -287,33 +286,6 @@ class Desk:
         if fill:
             order.turnover += fill.cost
             order.unsettled.add(fill.trade_id)
-            self.known.add(fill.key)
+            self.known[fill.key] = fill.matched_at or int(self.wall())
             self.matched_until = max(self.matched_until, fill.matched_at)
         self.orders.refresh(order)
-
-    def _trade_event(self, order: Order, fill: VenueFill, venue_time: int) -> Event:
-        market = order.market
-        fee_paid = 0 if fill.maker else fee(fill.size, fill.price, market.fee.rate, market.fee.exponent)
-        profit = -fee_paid
-        position = self.book(order.agent_id or UNALLOCATED).positions.get(fill.token_id)
-        if fill.side is Side.SELL and position is not None:
-            profit += fill.cost - position.released(fill.size)
-        data = facts.trade_data(
-            trade_id=fill.trade_id,
-            order_id=fill.order_id,
-            decision_id=order.intent_id,
-            wallet=self.wallet.name,
-            market=market,
-            token_id=fill.token_id,
-            side=fill.side,
-            size=fill.size,
-            price=fill.price,
-            fee=fee_paid,
-            profit=profit,
-            maker=fill.maker,
-            tx_hash=fill.tx_hash,
-            timestamp=fill.matched_at * 1000 or int(self.wall() * 1000),
-            venue_time=venue_time,
-            cost=fill.cost,
-        )
-        return self.source.event(Type.TRADE, data, order.agent_id)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from actors.brokerage.booking import Booking
 from actors.brokerage.desk import Desk
+from actors.brokerage.notices import order_event
 from actors.brokerage.orders import Order
 from actors.brokerage.ticket import write_ticket
 from actors.polymarket.signing import Ticket
@@ -146,7 +147,8 @@ class Entry:
             raise InvalidInput(reason)
         desk.learn(decision.market)
         desk.orders.add(order)
-        events = [desk.order_event(order, status, order.venue_time) for status in (S.INTENDED, S.SIGNED)]
+        states = (S.INTENDED, S.SIGNED)
+        events = [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
         try:
             await desk.record(events, {signed.order_id: signed.payload}, patience=_LEDGER_PATIENCE)
         except Unavailable:
@@ -214,7 +216,8 @@ class Entry:
             wait = min(wait * 2, _LONGEST_WAIT)
             if order.open and await self._booking.settle(order, await desk.venue.order(order.id)):
                 return
-        await self._unknown(order, "the venue took it and has not said yet what came of it")
+        if order.open:
+            await self._unknown(order, "the venue took it and has not said yet what came of it")
 
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent; what it asked for before is not placed any more."""

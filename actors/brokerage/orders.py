@@ -115,8 +115,10 @@ class Orders:
         """Begin to track an order."""
         self._orders[order.id] = order
         self.refresh(order)
-        while len(self._orders) > _REMEMBERED:
-            self._orders.popitem(last=False)
+        for _ in range(len(self._orders) - _REMEMBERED):
+            id, oldest = self._orders.popitem(last=False)
+            if oldest.open or oldest.unsettled:
+                self._orders[id] = oldest
 
     def refresh(self, order: Order) -> None:
         """Take note that an order has changed."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
 
 from actors.brokerage.booking import GRACE, Booking
 from actors.brokerage.desk import Desk
@@ -18,6 +17,9 @@ S = OrderStatus
 
 #: Wall seconds of trades that are asked for again, before the latest that is known: some are listed late.
 _OVERLAP = 60
+
+#: Wall seconds for which fills are remembered beyond the time of which the venue may be asked again.
+_FORGOTTEN = 3600
 
 #: A page of the log, and how many pages of ended orders are remembered for intents that come again.
 _PAGE = 1000
@@ -58,7 +60,7 @@ class Recovery:
         while True:
             page = await desk.ledger.history("trades", limit=_PAGE, before=before)
             mine = [data for data in page.items if data.get("wallet") == desk.wallet.name and "orderId" in data]
-            desk.known.update(data["id"] for data in mine)
+            desk.known.update((data["id"], data["timestamp"] // 1000) for data in mine)
             desk.matched_until = max([desk.matched_until, *(data["timestamp"] // 1000 for data in mine)])
             oldest = oldest or desk.matched_until - 2 * _OVERLAP
             before = page.next
@@ -81,7 +83,7 @@ class Recovery:
             await asyncio.sleep(1.0)
         else:
             raise Unavailable(f"the venue does not say what became of order {unknown[0].id}")
-        await self._strays()
+        await self._compare_open()
 
     async def _book_missing(self) -> None:
         desk, began = self._desk, int(self._desk.wall())
@@ -90,7 +92,8 @@ class Recovery:
         else:
             # There is no trade of the fleet yet; what others did before is in the balance that it begins with.
             earlier = await desk.venue.trades(after=began - 2 * _OVERLAP)
-            desk.known.update(fill.key for trade in earlier for fill in fills_of(trade, desk.venue.owner, desk.venue.address))
+            fills = [fill for trade in earlier for fill in fills_of(trade, desk.venue.owner, desk.venue.address)]
+            desk.known.update((fill.key, fill.matched_at) for fill in fills)
         self._reconciled = began
 
     async def _settled(self, order: Order) -> bool:
@@ -109,23 +112,23 @@ class Recovery:
 
     async def reconcile(self) -> None:
         """Book what the user channel may have lost: trades, settlements, and ends of orders."""
-        desk = self._desk
         await self._book_missing()
-        asked = int(desk.wall() * 1000)
+        await self._compare_open()
+        self._desk.forget(self._oldest() - _FORGOTTEN)
+
+    async def _compare_open(self) -> None:
+        """Settle the orders that the venue lists no longer, and cancel those of the fleet's own that have ended in the log.
+
+        What others placed with the wallet is left alone, and so is what was placed or ended after the question.
+        """
+        desk = self._desk
+        asked, known = int(desk.wall() * 1000), {order.id for order in desk.orders.open()}
         listed = {order.id for order in await desk.venue.open_orders()}
         for order in list(desk.orders.open()):
             if order.id not in listed and order.created < asked and not order.in_doubt:
                 await self._settled(order)
-        await self._strays(listed)
-
-    async def _strays(self, listed: Collection[str] | None = None) -> None:
-        """Cancel the fleet's own orders that rest at the venue and have ended in the log; leave alone what others placed."""
-        desk = self._desk
-        if listed is None:
-            listed = {order.id for order in await desk.venue.open_orders()}
-        tracked = {order.id for order in desk.orders.open()}
-        found = [await desk.find(order_id) for order_id in listed if order_id not in tracked]
-        strays = [order.id for order in found if order is not None and order.intent_id and not order.open]
+        found = [await desk.find(order_id) for order_id in listed - known]
+        strays = [order.id for order in found if order is not None and order.intent_id and order.created < asked]
         if strays:
             log.warning("cancelling %d orders that rest at the venue and have ended in the log: %s", len(strays), strays)
             await desk.venue.cancel(strays)
@@ -133,9 +136,16 @@ class Recovery:
     def _since(self) -> int:
         """Return the wall second from which on a trade may be missing or unsettled; 0 if nothing can be missing."""
         desk = self._desk
-        waiting = (desk.orders.get(key.split("/")[1]) for key in desk.pending())
-        orders = [*(order for order in waiting if order is not None)]
         if self._reconciled:
-            return min([self._reconciled, *(order.created // 1000 for order in orders)])
-        orders += desk.orders.open()
-        return min([order.created // 1000 for order in orders] + [desk.matched_until] * bool(desk.matched_until), default=0)
+            return min([self._reconciled, *self._unsettled()])
+        known = [desk.matched_until] if desk.matched_until else []
+        return min([*known, *self._unsettled(), *(order.created // 1000 for order in desk.orders.open())], default=0)
+
+    def _unsettled(self) -> list[int]:
+        """Return when the orders were signed that have fills which are not settled."""
+        orders = (self._desk.orders.get(key.split("/")[1]) for key in self._desk.pending())
+        return [order.created // 1000 for order in orders if order is not None]
+
+    def _oldest(self) -> int:
+        """Return the wall second from which on the venue may be asked for trades again."""
+        return min([self._since(), *(order.created // 1000 for order in self._desk.orders.open())])

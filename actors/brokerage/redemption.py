@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 
 from actors.brokerage.booking import Booking
@@ -32,8 +33,9 @@ class Redemption:
         self._booking = booking
         #: Transactions that are booked.
         self._booked: set[str] = set()
-        self._tokens: dict[str, str] = {}
-        self._markets = 0
+        #: Resolved markets of which the wallet may hold something, and how many resolutions were looked at.
+        self._claims: set[str] = set()
+        self._seen = 0
 
     async def load(self) -> None:
         """Read from the log which payouts are booked."""
@@ -51,20 +53,29 @@ class Redemption:
         if event.type is Type.RESOLUTION and event.data.get("wallet") == self._desk.wallet.name:
             self._booked.add(event.data["txHash"])
 
-    def due(self) -> set[str]:
+    def due(self) -> list[str]:
         """Return the resolved markets of which the wallet holds shares."""
         desk = self._desk
-        held = desk.portfolio.shares(desk.wallet.name)
-        return {self._resolved[token_id] for token_id in held if token_id in self._resolved}
+        resolutions = desk.fleet.resolutions
+        if len(resolutions) > self._seen:
+            self._claims.update(list(resolutions)[self._seen :])
+            self._seen = len(resolutions)
+        moving = {desk.portfolio.pending[key].token_id for key in desk.pending()} | {
+            order.token_id for order in desk.orders.open()
+        }
+        due = []
+        for condition_id in sorted(self._claims):
+            tokens = resolutions[condition_id].keys()
+            if self._holds(tokens):
+                due.append(condition_id)
+            elif moving.isdisjoint(tokens):
+                self._claims.discard(condition_id)
+        return due
 
-    @property
-    def _resolved(self) -> dict[str, str]:
-        """The tokens of resolved markets, with their condition ids."""
-        resolutions = self._desk.fleet.resolutions
-        if len(resolutions) != self._markets:
-            self._tokens = {token_id: condition_id for condition_id, payouts in resolutions.items() for token_id in payouts}
-            self._markets = len(resolutions)
-        return self._tokens
+    def _holds(self, tokens: Iterable[str]) -> bool:
+        desk = self._desk
+        books = desk.portfolio.wallets.get(desk.wallet.name, {}).values()
+        return any((position := book.positions.get(token_id)) and position.size for book in books for token_id in tokens)
 
     async def redeem(self, condition_id: str) -> None:
         """Pay out a market and book it. Where its trades must settle first, or the venue is slow, call it again later.

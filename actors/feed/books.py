@@ -46,7 +46,7 @@ class Books:
             token_id = tracked.market.tokens[0]
             if tracked.market.closed:
                 over.append(token_id)
-            elif tracked.listing.enable_order_book and tracked.listing.active:
+            elif tracked.followed:
                 wanted.append(token_id)
         await self._stream.drop(over)
         await self._stream.follow(wanted)

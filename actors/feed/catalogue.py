@@ -45,6 +45,11 @@ class Tracked:
         """Whether its payouts are known."""
         return self.market.payouts is not None
 
+    @property
+    def followed(self) -> bool:
+        """Whether its book is worth following."""
+        return not self.market.closed and self.listing.enable_order_book and self.listing.active
+
     def view(self, now: float) -> MarketView:
         """Return what an agent sees of it; `now` is the monotonic clock's."""
         return MarketView(self.market, self.book.books, self.prices.points, round(max(now - self.received, 0.0), 3))
@@ -119,6 +124,11 @@ class Catalogue:
                 tracked.open, tracked.stale = open_now, stale
                 tracked.was_open = tracked.was_open or open_now
                 self.touch(tracked)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether every market that should have a book has one."""
+        return all(tracked.book.loaded for tracked in self._markets.values() if tracked.followed)
 
     def since(self, version: int, selection: Sequence[str]) -> tuple[tuple[MarketView, ...], tuple[str, ...]]:
         """Return the open markets of a selection (empty: all) that changed after a version, and the ids of those that ended.

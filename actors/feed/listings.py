@@ -43,7 +43,7 @@ class Listings:
 
     def announce(self, condition_id: str) -> None:
         """Look a market up soon: it has just opened."""
-        if self._catalogue.get(condition_id) is None and len(self._catalogue) < MOST:
+        if self._catalogue.get(condition_id) is None and sum(tracked.followed for tracked in self._catalogue) < MOST:
             self._new.add(condition_id)
 
     def wish(self, names: Iterable[str]) -> None:

@@ -45,6 +45,9 @@ class Resolution:
         self._reported = reported
         self._on_ended = on_ended
         self._hints: set[str] = set()
+        #: In which round each candidate was last asked about.
+        self._asked: dict[str, int] = {}
+        self._round = 0
 
     def hint(self, condition_id: str) -> None:
         """Ask for a market's payouts soon: the channel says that it has resolved."""
@@ -64,7 +67,10 @@ class Resolution:
                 await self._ask(sorted(hints))
 
     def _candidates(self) -> set[str]:
-        """Return the markets that may have resolved: those past their end, and those that the venue took off its lists."""
+        """Return the markets that may have resolved: those past their end, and those that the venue took off its lists.
+
+        Where there are too many, those come first that were asked about longest ago.
+        """
         now = self._clock.reckoned
         found = [
             tracked.market.condition_id
@@ -72,7 +78,10 @@ class Resolution:
             if tracked.market.condition_id not in self._reported
             and (tracked.doubtful or tracked.market.closed or (tracked.market.end is not None and tracked.market.end <= now))
         ]
-        return set(found[:_MOST])
+        chosen = sorted(found, key=lambda condition_id: self._asked.get(condition_id, 0))[:_MOST]
+        self._round += 1
+        self._asked = {id: self._asked.get(id, 0) for id in found} | dict.fromkeys(chosen, self._round)
+        return set(chosen)
 
     async def _ask(self, condition_ids: list[str]) -> None:
         payouts = await self._data.payouts(condition_ids)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from agents.model import Book, Decision, MarketView, View
-from agents.money import ONE, Micro, fee, floor_to, notional, number
+from agents.money import ONE, Micro, ceil_to, fee, floor_to, notional, number
 from agents.risk import LEAST_TAKE, take_step
 from agents.strategies.odds import expit, logit, normal_cdf
 from agents.strategies.strategy import Params, Strategy
@@ -95,15 +95,17 @@ class FavouriteLongshot(Strategy[FavouriteLongshotParams]):
         if number(book.ask - book.bid) > self.params.max_spread:
             return
         truth = expit(self.params.slope * logit(price))
-        if truth <= number(book.ask):
+        # An order from before the grid became coarser may stand between two prices.
+        ask = ceil_to(book.ask, market.tick)
+        if truth <= number(ask):
             return
-        cost = number(book.ask + fee(ONE, book.ask, market.fee.rate, market.fee.exponent))
+        cost = number(ask + fee(ONE, ask, market.fee.rate, market.fee.exponent))
         if truth - cost < self.params.min_edge:
             return
         even = logit(cost) / logit(price)
         fraction = min(self.params.kelly * (truth - cost) / (1 - cost), self.params.max_stake)
         confidence = normal_cdf((self.params.slope - even) / self.params.uncertainty)
-        yield _Bet(seen, book, book.ask, truth, cost, fraction, confidence)
+        yield _Bet(seen, book, ask, truth, cost, fraction, confidence)
 
     def _decision(self, bet: _Bet, size: Micro, wanted: Micro) -> Decision:
         outcome = bet.seen.market.outcome(bet.book.token_id)

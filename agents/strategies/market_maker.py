@@ -28,8 +28,8 @@ class MarketMakerParams(Params):
     max_markets: int = Field(8, ge=1, le=500, description="How many markets it quotes at once.")
     min_spread: float = Field(0.02, gt=0, lt=0.5, description="The least distance of its quotes from 0.1 to 0.9, less beyond.")
     noise: float = Field(1.0, ge=0, le=10, description="Half-spread in typical moves of the price.")
-    max_move: float = Field(
-        0.04, gt=0, lt=1, description="Where a typical move is more than this it only reduces what it holds."
+    compete: float = Field(
+        0.5, ge=0, le=10, description="Where others' spread is less than this part of its own it only reduces what it holds."
     )
     window: int = Field(20, ge=_ENOUGH, le=1000, description="Latest prices that the typical move is measured on.")
     skew: float = Field(1.5, ge=0, le=5, description="How many half-spreads a full inventory moves both quotes.")
@@ -37,7 +37,7 @@ class MarketMakerParams(Params):
         0.5, ge=0, le=1, description="A quote stays while it is off by less than this part of half a spread."
     )
     margin: float = Field(0.1, gt=0, lt=0.5, description="Nearer than this to 0 or 1 it only reduces what it holds.")
-    quiet: float = Field(900, ge=0, description="This long before a market's end it only reduces what it holds.")
+    quiet: float = Field(3600, ge=0, description="This long before a market's end it only reduces what it holds.")
     lane: int = Field(0, ge=0, description="With `lanes`: which part of the markets is its own.")
     lanes: int = Field(1, ge=1, le=100, description="Parts that the markets are split into, for several makers in one wallet.")
 
@@ -59,7 +59,8 @@ class MarketMaker(Strategy[MarketMakerParams]):
     A typical move is the standard deviation of the price from one look to the next. Half a spread is at least `noise` of
     them, so that the quotes hit by chance pay for those hit by a price that moves on. An inventory shifts both quotes
     against itself. To sell an outcome is a SELL of what it holds, else a BUY of the other one. It improves on the best
-    price of others by one tick at most.
+    price of others by one tick at most, and opens nothing where others quote much tighter than it dares: there only those
+    who know more would trade with it.
 
     Confidence is the chance that the price does not move past a quote: P(move < half a spread) for a normal move. With
     `noise` at 1 it is 0.84; `noise` at 0.6 or more keeps it above a `minConfidence` of 0.7.
@@ -108,8 +109,10 @@ class MarketMaker(Strategy[MarketMakerParams]):
 
     def _may_open(self, seen: MarketView, price: _Price, now: int) -> bool:
         early = seen.market.end is None or seen.market.end - now > self.params.quiet * 1000
-        calm = self.params.margin <= price.fair <= 1 - self.params.margin and price.move <= self.params.max_move
-        return early and calm and self._in_lane(seen.market.condition_id)
+        central = self.params.margin <= price.fair <= 1 - self.params.margin
+        # Far behind the best prices only those trade with it who know that the price moves on.
+        near = number(price.ask - price.bid) >= self.params.compete * 2 * price.half
+        return early and central and near and self._in_lane(seen.market.condition_id)
 
     def _price(self, seen: MarketView, own: list[OpenOrder]) -> _Price | None:
         bid = _best(seen.books[0].bids, _own(seen, own, bids=True))
@@ -123,17 +126,23 @@ class MarketMaker(Strategy[MarketMakerParams]):
         return _Price(fair, max(least, self.params.noise * move), move, bid, ask)
 
     def _move(self, seen: MarketView) -> float:
-        """Return the standard deviation of the price from one look to the next; 0 while it is not known."""
+        """Return the standard deviation of the price from one look to the next; 0 while it is not known.
+
+        It is the largest of what single steps say and what whole ways say, in the window and in its newest quarter: steps
+        that go one way are a trend, which takes a quote along.
+        """
         prices = seen.prices[-self.params.window - 1 :]
-        steps = [abs(new[1] - old[1]) for old, new in pairwise(prices)]
+        steps = [new[1] - old[1] for old, new in pairwise(prices)]
         if len(steps) < _ENOUGH:
             return 0.0
-        newest = steps[-max(_ENOUGH, len(steps) // 4) :]
-        mean = max(sum(steps) / len(steps), sum(newest) / len(newest))
+        deviation = 0.0
+        for part in (steps, steps[-max(_ENOUGH, len(steps) // 4) :]):
+            single = _DEVIATION * sum(map(abs, part)) / len(part)
+            deviation = max(deviation, single, abs(sum(part)) / sqrt(len(part)))
         spacing = (prices[-1][0] - prices[0][0]) / len(steps)
         # Recorded prices jump at once: between two of them a short look is no safer than a long one.
         looks = max(1.0, self._pause / spacing) if spacing > 0 else 1.0
-        return max(_DEVIATION * mean / ONE * sqrt(looks), number(seen.market.tick) / 2)
+        return max(deviation / ONE * sqrt(looks), number(seen.market.tick) / 2)
 
     def _quotes(
         self, seen: MarketView, price: _Price, own: list[OpenOrder], holdings: Mapping[str, Holding], *, opening: bool
@@ -143,8 +152,9 @@ class MarketMaker(Strategy[MarketMakerParams]):
         inventory, most = held[0] - held[1], round(self.params.max_inventory * ONE)
         lean = max(-1.0, min(1.0, inventory / most))
         centre = price.fair - self.params.skew * price.half * lean
-        bid = min(floor_to(round((centre - price.half) * ONE), market.tick), price.bid + market.tick, price.ask - market.tick)
-        ask = max(ceil_to(round((centre + price.half) * ONE), market.tick), price.ask - market.tick, price.bid + market.tick)
+        tick = market.tick
+        bid = floor_to(min(round((centre - price.half) * ONE), price.bid + tick, price.ask - tick), tick)
+        ask = ceil_to(max(round((centre + price.half) * ONE), price.ask - tick, price.bid + tick), tick)
         for buys, level in ((True, bid), (False, ONE - ask)):
             # A bid buys the first outcome, an offer the second; each can be a sale of the other one, if that is held.
             token, other = (first, second) if buys else (second, first)
@@ -155,9 +165,10 @@ class MarketMaker(Strategy[MarketMakerParams]):
             side = Side.SELL if min(spare, size) >= market.min_size else Side.BUY
             token, level = (other, ONE - level) if side is Side.SELL else (token, level)
             size = min(size, floor_to(spare, SIZE_STEP)) if side is Side.SELL else size
-            if size < market.min_size or not market.tick <= level <= ONE - market.tick:
+            if size < market.min_size or not tick <= level <= ONE - tick:
                 continue
-            level = self._standing(own, token, side, level, price.half)
+            on_grid = [order for order in own if order.price % tick == 0]
+            level = self._standing(on_grid, token, side, level, price.half)
             yield Decision(
                 market=market,
                 token_id=token,
@@ -174,8 +185,14 @@ class MarketMaker(Strategy[MarketMakerParams]):
     def _standing(self, own: list[OpenOrder], token: str, side: Side, level: Micro, half: float) -> Micro:
         """Return the price of an own order that is near enough to what is wanted, else the wanted one."""
         near = self.params.requote * half * ONE
-        prices = [order.price for order in own if order.token_id == token and order.side is side]
-        return min((p for p in prices if abs(p - level) <= near), key=lambda p: abs(p - level), default=level)
+        nearest = level
+        for order in own:
+            if order.token_id == token and order.side is side:
+                bolder = order.price - level if side is Side.BUY else level - order.price
+                # One that stands too far away earns less often; one that stands too near loses.
+                if -2 * near <= bolder <= near:
+                    nearest = order.price
+        return nearest
 
 
 def _own(seen: MarketView, own: list[OpenOrder], *, bids: bool) -> dict[Micro, Micro]:

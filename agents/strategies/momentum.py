@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from math import sqrt
-from typing import Annotated
 
-from pydantic import Field, Strict
+from pydantic import Field
 
 from agents.model import SIZE_STEP, Book, Decision, Holding, MarketView, View
-from agents.money import ONE, Micro, fee, floor_to, micro, notional, number, text
+from agents.money import ONE, Micro, ceil_to, fee, floor_to, micro, notional, number, text
 from agents.risk import LEAST_TAKE, take_step
-from agents.spec import Amount
 from agents.strategies.odds import expit, logit, normal_cdf
-from agents.strategies.strategy import Params, Strategy
+from agents.strategies.strategy import Cash, Params, Strategy
 
 #: New positions in one round, so that a jump of many prices is not followed at once.
 _ENTRIES = 2
@@ -31,7 +29,7 @@ class MomentumParams(Params):
     turn: float = Field(0.5, ge=0, le=10, description="It leaves when the trend is this strong against it.")
     persistence: float = Field(0.25, gt=0, le=1, description="Part of the window's move that it expects to come again.")
     min_edge: float = Field(0.003, ge=0, lt=0.5, description="What must be left of that after two fees and the spread.")
-    stake: Annotated[Amount, Strict(strict=False)] = Field(Decimal(25), ge=1, description="Cash for one position.")
+    stake: Cash = Field(Decimal(25), description="Cash for one position.")
     max_positions: int = Field(10, ge=1, le=500, description="Positions at a time.")
     profit: float = Field(0.4, gt=0, le=100, description="It sells at this gain, as a part of what the shares cost.")
     stop: float = Field(0.25, gt=0, le=1, description="It sells at this loss, as a part of what the shares cost.")
@@ -108,11 +106,13 @@ class Momentum(Strategy[MomentumParams]):
         if book.ask is None or not self.params.margin <= worth <= 1 - self.params.margin:
             return
         fair = expit(logit(worth) + self.params.persistence * abs(move))
-        cost = book.ask + fee(ONE, book.ask, market.fee.rate, market.fee.exponent)
+        # An order from before the grid became coarser may stand between two prices.
+        ask = ceil_to(book.ask, market.tick)
+        cost = ask + fee(ONE, ask, market.fee.rate, market.fee.exponent)
         # The way out costs about as much as the way in: half the spread and a fee.
         edge = fair - worth - 2 * (number(cost) - worth)
         if edge >= self.params.min_edge:
-            yield _Entry(seen, book, book.ask, abs(z), fair, edge)
+            yield _Entry(seen, book, ask, abs(z), fair, edge)
 
     def _buy(self, entry: _Entry) -> Iterator[Decision]:
         size = floor_to(min(micro(self.params.stake) * ONE // entry.ask, entry.book.asks[0].size), take_step(entry.ask))
@@ -132,9 +132,10 @@ class Momentum(Strategy[MomentumParams]):
         )
 
     def _exit(self, seen: MarketView, book: Book, holding: Holding, z: float, now: int) -> Iterator[Decision]:
-        if book.bid is None:
+        bid = floor_to(book.bid or 0, seen.market.tick)
+        if not bid:
             return
-        gain = notional(holding.size, book.bid) / max(holding.cost, 1) - 1
+        gain = notional(holding.size, bid) / max(holding.cost, 1) - 1
         against = -z if book.token_id == seen.market.tokens[0] else z
         if against >= self.params.turn:
             why = f"the trend has turned, {against:.1f} standard deviations against it"
@@ -151,10 +152,10 @@ class Momentum(Strategy[MomentumParams]):
             market=seen.market,
             token_id=book.token_id,
             action="sell",
-            price=book.bid,
+            price=bid,
             size=floor_to(holding.size, SIZE_STEP),
             confidence=1.0,
-            reasoning=f"Sells {text(holding.size)} {seen.market.outcome(book.token_id)} at {text(book.bid)}: {why}.",
+            reasoning=f"Sells {text(holding.size)} {seen.market.outcome(book.token_id)} at {text(bid)}: {why}.",
         )
 
 

@@ -4,15 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import lcm
-from typing import Annotated
 
-from pydantic import Field, Strict
+from pydantic import Field
 
 from agents.model import Book, Decision, Holding, MarketView, View
 from agents.money import ONE, Micro, fee, floor_to, micro, notional, number, text
 from agents.risk import LEAST_TAKE, take_step
-from agents.spec import Amount
-from agents.strategies.strategy import Params, Strategy
+from agents.strategies.strategy import Cash, Params, Strategy
+
+#: Legs of which at least this part of the largest is held are even.
+_EVEN = 0.9
 
 
 class NegRiskArbitrageParams(Params):
@@ -20,17 +21,13 @@ class NegRiskArbitrageParams(Params):
 
     min_return: float = Field(0.004, gt=0, lt=1, description="The least profit, fees paid, on what a set costs.")
     max_return: float = Field(0.15, gt=0, lt=10, description="More than this is an event that is over or misread, not a gift.")
-    stake: Annotated[Amount, Strict(strict=False)] = Field(
-        Decimal(200), ge=1, description="The most that one purchase may cost."
-    )
-    max_cost: Annotated[Amount, Strict(strict=False)] = Field(Decimal(1000), ge=1, description="The most to hold in one event.")
+    stake: Cash = Field(Decimal(200), description="The most that one purchase may cost.")
+    max_cost: Cash = Field(Decimal(1000), description="The most to hold in one event.")
     depth: float = Field(0.8, gt=0, le=1, description="Part of the thinnest offer that it takes.")
     miss: float = Field(
         0.04, ge=0, lt=1, description="Chance that an offer is gone, if all of it were taken; for the confidence."
     )
-    repair: float = Field(
-        0.02, ge=0, lt=1, description="Loss on a set, as a part of its value, at which it still buys a missing leg."
-    )
+    repair: float = Field(0.02, ge=0, lt=1, description="Loss in pUSD on a set at which it still buys a leg that it missed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,8 @@ class NegRiskArbitrage(Strategy[NegRiskArbitrageParams]):
 
     def _set(self, legs: list[_Leg], value: Micro, invested: Micro) -> Iterator[Decision]:
         most = max(leg.held for leg in legs)
-        missed = [leg for leg in legs if notional(most - leg.held, leg.ask) >= LEAST_TAKE]
+        # A buy that fills below its limit brings a few shares more than asked: to even that out would never end.
+        missed = [leg for leg in legs if leg.held < most * _EVEN and notional(most - leg.held, leg.ask) >= LEAST_TAKE]
         if missed:
             yield from self._repair(legs, missed, most, value)
             return
@@ -107,7 +105,7 @@ class NegRiskArbitrage(Strategy[NegRiskArbitrageParams]):
     def _repair(self, legs: list[_Leg], missed: list[_Leg], most: Micro, value: Micro) -> Iterator[Decision]:
         paid = sum(leg.paid * ONE // leg.held if leg.held else leg.cost for leg in legs if leg not in missed)
         cost = paid + sum(leg.cost for leg in missed)
-        if cost > value * (1 + self.params.repair):
+        if cost > value + round(self.params.repair * ONE):
             return
         for leg in missed:
             size = floor_to(min(most - leg.held, leg.offered), take_step(leg.ask))
@@ -133,7 +131,7 @@ def _held(markets: list[MarketView], holdings: Mapping[str, Holding]) -> Iterato
 
 def _leg(seen: MarketView, index: int, holdings: Mapping[str, Holding]) -> _Leg | None:
     book, market = seen.books[index], seen.market
-    if not book.asks or not market.accepting_orders:
+    if not book.asks or not market.accepting_orders or book.asks[0].price % market.tick:
         return None
     ask = book.asks[0].price
     holding = holdings.get(book.token_id) or Holding(book.token_id, 0, 0)

@@ -1,18 +1,21 @@
 """What a strategy is: typed params and one pure function from what is seen to what is wanted."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, Strict
 
 from agents.model import Decision, View
-from agents.spec import Fields
+from agents.spec import Amount, Fields
+
+#: A param that is an amount of pUSD: 1 or more, with at most six decimals.
+Cash = Annotated[Amount, Strict(strict=False), Field(ge=1)]
 
 
 class Params(Fields):
     """Base of a strategy's params: camelCase for users, frozen, unknown fields and wrong types refused."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 P = TypeVar("P", bound=Params)
