@@ -1,0 +1,134 @@
+import pickle
+from dataclasses import replace
+from typing import Any
+
+from agents import facts
+from agents.events import Event, Type
+from agents.fleet import AgentRecord, FleetState, ServiceRecord, agent_data
+from agents.model import Side
+from agents.money import ONE, micro
+from agents.spec import AgentSpec, AgentState, Desired
+from tests.unit.agents.worlds import decision, event, market, spec
+
+RECORD = AgentRecord(
+    AgentSpec(id="a", strategy="momentum"),
+    created_seq=1,
+    state=AgentState.BACKING_OFF,
+    desired=Desired.RUNNING,
+    reason="it crashed",
+    incarnation=3,
+    pid=77,
+    restarts=2,
+    restart_times=(10, 20),
+    failures=2,
+    started_at=5,
+    last_error="boom",
+)
+
+
+def state_with(*records: AgentRecord) -> FleetState:
+    state = FleetState()
+    for record in records:
+        state.apply(event(state.seq + 1, Type.AGENT, record.spec.id, agent_data(record, "created", with_spec=True)))
+    return state
+
+
+def trade(agent: str, profit: int = 0) -> dict[str, Any]:
+    return facts.trade_data(
+        trade_id="t",
+        order_id="o",
+        decision_id="d",
+        wallet="main",
+        market=market(),
+        token_id="1-yes",
+        side=Side.BUY,
+        size=10 * ONE,
+        price=500_000,
+        fee=micro("0.125"),
+        profit=profit,
+        maker=False,
+        tx_hash="0x",
+        timestamp=0,
+        venue_time=0,
+    )
+
+
+def test_an_agents_record_is_what_was_logged() -> None:
+    assert state_with(RECORD).agents == {"a": RECORD}
+
+
+def test_a_change_of_state_keeps_the_spec() -> None:
+    state = state_with(RECORD)
+    later = replace(RECORD, state=AgentState.RUNNING, reason="restarted", restarts=3, pid=78)
+    state.apply(event(2, Type.AGENT, "a", agent_data(later, "state")))
+    assert state.agents["a"] == later
+
+
+def test_a_changed_spec_moves_the_budget() -> None:
+    state = state_with(RECORD)
+    changed = replace(RECORD, spec=spec(budget=250))
+    state.apply(event(2, Type.AGENT, "a", agent_data(changed, "updated", with_spec=True)))
+    assert state.agents["a"].spec.budget == 250
+    assert state.portfolio.book("main", "a").cash == micro("250")
+
+
+def test_a_late_word_on_a_deleted_agent_changes_nothing() -> None:
+    state = state_with(RECORD)
+    state.apply(event(2, Type.AGENT, "a", agent_data(RECORD, "deleted", with_spec=True)))
+    state.apply(event(3, Type.AGENT, "a", agent_data(RECORD, "state")))
+    assert (state.agents, state.seq) == ({}, 3)
+
+
+def test_an_event_counts_once() -> None:
+    state = state_with(RECORD)
+    told = event(2, Type.TRADE, "a", trade("a"))
+    state.apply(told)
+    state.apply(told)
+    assert state.agents["a"].total_trades == 1
+    assert state.profit("a") == state.total_profit == micro("-0.125")
+
+
+def test_decisions_are_counted_by_who_made_them() -> None:
+    state = state_with(RECORD)
+    data = facts.decision_data(decision(market()), id="d", timestamp=0, venue_time=0)
+    state.apply(event(2, Type.DECISION, "a", data))
+    state.apply(replace(event(3, Type.DECISION, "a", data), source="user"))
+    assert state.agents["a"].total_decisions == 1
+
+
+def test_a_kill_switch_is_thrown_and_lifted() -> None:
+    state = FleetState()
+    state.apply(event(1, Type.RISK, None, {"kind": "kill_switch", "on": True, "reason": "drill"}))
+    assert state.halted == "drill"
+    state.apply(event(2, Type.RISK, None, {"kind": "kill_switch", "on": False, "reason": "over"}))
+    assert state.halted is None
+
+
+def test_an_agent_is_blocked_and_freed() -> None:
+    state = state_with(RECORD)
+    state.apply(event(2, Type.RISK, "a", {"blocked": "daily loss"}))
+    assert state.agents["a"].blocked == "daily loss"
+    state.apply(event(3, Type.RISK, "a", {"blocked": None}))
+    assert state.agents["a"].blocked is None
+
+
+def test_resolutions_services_and_addresses_are_kept() -> None:
+    state = FleetState()
+    ended = market(payouts=(0, ONE), closed=True)
+    state.apply(event(1, Type.RESOLUTION, None, facts.resolution_data(ended, venue_time=0)))
+    state.apply(event(2, Type.INFO, None, {"kind": "service", "name": "ledger", "state": "running", "restarts": 1, "pid": 5}))
+    state.apply(event(3, Type.INFO, None, facts.deposit_data(wallet="main", address="0xw", cash=ONE, reason="")))
+    assert state.resolutions == {"0x1": {"1-yes": "0", "1-no": "1"}}
+    assert state.services == {"ledger": ServiceRecord("running", 1, 5)}
+    assert (state.addresses, state.portfolio.cash("main")) == ({"main": "0xw"}, ONE)
+
+
+def test_a_state_crosses_processes() -> None:
+    state = state_with(RECORD)
+    assert pickle.loads(pickle.dumps(state)) == state
+
+
+def test_events_of_no_concern_only_move_the_seq() -> None:
+    state = FleetState()
+    state.apply(Event("x/1/1", Type.ERROR, "x", None, 1, 0, {"code": "y"}, seq=9))
+    assert state == FleetState(seq=9)
