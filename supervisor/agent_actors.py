@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 import ray
@@ -16,6 +17,9 @@ from supervisor.core.signals import Failed, Failure
 log = logging.getLogger(__name__)
 
 _PATH = "actors.agent:AgentService"
+
+#: How Ray tells of a worker's death: the type, and a detail that goes over into advice.
+_EXIT = re.compile(r"Worker exit type: (\w+) Worker exit detail: (.*?)(?: Some common causes| *$)")
 
 #: Seconds for one question to an agent's control thread.
 _PROBE_TIMEOUT = 2.0
@@ -132,5 +136,9 @@ def _died(failure: Failure) -> Failure:
 
 
 def _death(error: RayActorError) -> str:
-    text = str(error).strip()
-    return text if isinstance(error, ActorDiedError) else f"it is not reachable: {text}"
+    """Return what Ray says of a death, without its advice."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, ActorDiedError):
+        return f"it is not reachable: {text}"
+    detail = _EXIT.search(text)
+    return f"its process died: {detail[2]} ({detail[1]})" if detail else text

@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +36,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Agent = Annotated[str, typer.Argument(help="The agent's id.")]
 
 _DATA_DIR = Path("data")
+
+#: Events that `events` shows unless told from where on.
+_LATEST = 20
 
 
 @app.command()
@@ -145,16 +150,26 @@ def events(
     """Show the log, oldest first."""
     client = _client(url, token)
     filters = {name: value for name, value in (("agent", agent), ("type", type)) if value}
-    if after is None:
-        after = max(0, client.get("/ready")["seq"] - 20)
+    if after is not None:
+        found: Iterable[dict[str, Any]] = _log(client, after, filters)
+    elif filters:
+        found = deque(_log(client, 0, filters), maxlen=_LATEST)
+    else:
+        found = _log(client, max(0, client.get("/ready")["seq"] - _LATEST), filters)
+    seq = after or 0
+    for event in found:
+        _print_event(event, as_json)
+        seq = event["seq"]
     if follow:
-        for event in client.follow(after, [type] if type else None, [agent] if agent else None):
+        for event in client.follow(seq, [type] if type else None, [agent] if agent else None):
             _print_event(event, as_json)
-        return
+
+
+def _log(client: FleetClient, after: int, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield the events after a cursor, to the end of the log."""
     while True:
         page = client.get("/api/events", after=after, limit=1000, **filters)
-        for event in page["events"]:
-            _print_event(event, as_json)
+        yield from page["events"]
         if page["next"] == after:
             return
         after = page["next"]

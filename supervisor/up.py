@@ -19,7 +19,7 @@ from supervisor.data_directory import DataDirectory, Run
 from supervisor.fleet_args import FleetArgs
 from supervisor.preflight import UpOptions, check
 
-out = Console(highlight=False)
+out = Console(highlight=False, soft_wrap=True)
 
 #: Seconds for the fleet to become ready.
 _READY_TIMEOUT = 180.0
@@ -80,7 +80,7 @@ class _Fleet:
 
     def _start(self) -> None:
         mode = "the sandbox: venue, markets and money are simulated" if self._args.mode == "sandbox" else self._args.mode
-        out.print(f"polyfleet in {mode}", f"data in {self._directory.path}", sep="\n", soft_wrap=True)
+        out.print(f"polyfleet in {mode}; data in {self._options.data_dir}")
         environment = self._secured()
         address = self._options.address
         if address is None:
@@ -136,7 +136,7 @@ class _Fleet:
         out.print(f"  API            {self._url}")
         out.print(f"  documentation  {self._url}/docs")
         out.print(f"  hub            {self._url.replace('http', 'ws', 1)}/ws  (Socket.IO and plain WebSocket)")
-        out.print(f"  Ray dashboard  {self._dashboard}  (its token is in {self._directory.path}/ray_token)")
+        out.print(f"  Ray dashboard  {self._dashboard}  (its token is in {self._options.data_dir}/ray_token)")
         out.print("Ctrl-C stops the agents, cancels their orders and ends everything that was started here.")
 
     def _stay(self) -> None:
