@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: Updates of the user channel that are booked side by side: the order does not matter, and one commit takes several.
+_BOOKERS = 8
 #: Seconds between looks at orders of which it is not known what came of them.
 _TICK = 0.5
 #: Seconds between two reconciliations with the venue, and between two comparisons of the balances.
@@ -79,7 +81,7 @@ class BrokerService:
 
     async def start(self) -> None:
         """Begin to connect."""
-        self._tasks = [self._spawn(self._live()), self._spawn(self._book_updates())]
+        self._tasks = [self._spawn(work) for work in (self._live(), *(self._book_updates() for _ in range(_BOOKERS)))]
 
     async def stop(self) -> None:
         """End everything at once, as if the process had died."""
@@ -178,7 +180,13 @@ class BrokerService:
         """Connect, settle, and serve until something fails."""
         desk = self._desk
         await desk.open()
+        if not self._loaded:
+            # Before the channel says anything: a fill that an earlier life has booked must be known as such.
+            await self._recovery.load()
+            await self._redemption.load()
+            self._loaded = True
         session = await TradingSession.connect(await self._where(), read_key(desk.wallet), desk.wallet.address)
+        await desk.clock.now()
         desk.connected(session)
         channel = self._spawn(self._listen(session))
         try:
@@ -195,11 +203,6 @@ class BrokerService:
 
     async def _settle(self) -> None:
         """Settle with the venue all that is open or unknown, before any new order."""
-        await self._desk.clock.now()
-        if not self._loaded:
-            await self._recovery.load()
-            await self._redemption.load()
-            self._loaded = True
         await self._recovery.settle()
         await self._pay_out()
         await self._watch()

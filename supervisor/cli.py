@@ -23,7 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run many Polymarket trading agents at once. The default sandbox is a simulation; trading can lose money.",
 )
-out = Console(highlight=False)
+# A pipe has no width; 80 columns would break every table.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 DataDir = Annotated[Path, typer.Option(help="Where the fleet keeps all that must survive.")]
 Markets = Annotated[Path | None, typer.Option(help="Recorded markets (JSON lines, gzipped) instead of synthetic ones.")]

@@ -37,6 +37,9 @@ _OBJECT_STORE = 100 * 2**20
 
 _START_TIMEOUT = 90.0
 
+#: Ports that the replicas of one cluster may take.
+_ROW = 50
+
 #: Characters that the directory for temporary files may have.
 _SHORT = 12
 
@@ -121,11 +124,16 @@ def start(data_dir: Path, environment: dict[str, str]) -> str:
         "object-store-memory": _OBJECT_STORE,
         "include-log-monitor": "false",
     }
+    first, last = _free_block()
     more = {
         "AUTOSCALER_METRIC_PORT": ports[5],
         "DASHBOARD_METRIC_PORT": ports[6],
         "RAY_SERVE_HAPROXY_STATS_PORT": ports[7],
         "RAY_SERVE_HAPROXY_METRICS_PORT": ports[8],
+        # HAProxy is told of a replica's port before the replica has it: where two clusters chose from the same ports, one's
+        # requests would go to the other.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": first,
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": last,
     }
     inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
     log = runtime_dir(data_dir) / "start.log"
@@ -152,6 +160,15 @@ def _free_ports(count: int) -> list[int]:
         for probe in sockets:
             probe.bind(("127.0.0.1", 0))
         return [int(probe.getsockname()[1]) for probe in sockets]
+
+
+def _free_block() -> tuple[int, int]:
+    """Return the first and last of a row of ports that nothing listens on, below those that the system gives out itself."""
+    used = {connection.laddr[1] for connection in psutil.net_connections("tcp") if connection.laddr}
+    rows = [range(port, port + _ROW) for port in range(20_000, 32_000, _ROW)]
+    free = [row for row in rows if used.isdisjoint(row)]
+    row = secrets.choice(free or rows)
+    return row[0], row[-1]
 
 
 def _last_line(log: Path) -> str:

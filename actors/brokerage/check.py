@@ -200,11 +200,12 @@ class Check:
 
     async def _book(self, difference: Holdings, *, first: bool) -> None:
         desk = self._desk
-        reason = "held when the fleet began" if first else "came to the wallet, or left it, outside the fleet"
+        what = f"{text(difference.cash)} pUSD" + (
+            f" and shares of {len(difference.shares)} tokens" if difference.shares else ""
+        )
+        reason = f"{what} held when the fleet began" if first else f"{what} came to the wallet, or left it, outside the fleet"
         if not first:
-            log.warning(
-                "wallet %s: %s pUSD and shares %s %s", desk.wallet.name, text(difference.cash), difference.shares, reason
-            )
+            log.warning("wallet %s: %s: %s", desk.wallet.name, reason, difference.shares)
         data = facts.deposit_data(
             wallet=desk.wallet.name,
             address=desk.wallet.address,

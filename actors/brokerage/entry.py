@@ -29,8 +29,8 @@ _LEDGER_PATIENCE = 5.0
 #: Seconds that the venue has to list the trades of an order that it called matched.
 _FILL_PATIENCE = 10.0
 
-#: Seconds that the user channel has to report a cancellation before the order is asked for.
-_CHANNEL = 0.2
+#: Seconds that the user channel has to report what came of an order before it is asked for.
+_CHANNEL = 0.5
 
 #: Seconds between questions about an order of which the venue has not said what came, at most.
 _LONGEST_WAIT = 1.0

@@ -1,0 +1,162 @@
+"""A small fleet in one loop: a real ledger, feed and broker against a served venue."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from actors.broker import BrokerService
+from actors.event_source import EventSource
+from actors.ledger import LedgerService
+from actors.market_feed import MarketFeedService
+from actors.sandbox.records import MarketRecord
+from actors.system import SystemConfig
+from agents.events import Event, Type
+from agents.fleet import AgentRecord, agent_data
+from agents.model import Decision, Market
+from agents.money import micro
+from agents.ports import Broker, Endpoints, Intent, Placed, Wallet
+from agents.spec import AgentSpec
+from tests.contract.broker.rival import Rival
+from tests.contract.sandbox.served import Served
+
+
+class Fleet:
+    """One wallet's broker with what it needs. A broker can be killed and started again; the ledger and the venue live on."""
+
+    def __init__(self, served: Served, path: Path) -> None:
+        self.served = served
+        self.path = path
+        self.config = SystemConfig(str(path))
+        self.ledger = LedgerService(self.config)
+        self.feed = MarketFeedService(self.config, ledger=self.ledger, where=self.where, venue_now=self._venue_now)
+        key = served.wallet()
+        self.key, self.address = key.key, key.address
+        file = path / "wallet.json"
+        file.write_text(json.dumps({"privateKey": key.key, "address": key.address}))
+        os.chmod(file, 0o600)
+        self.wallet = Wallet("main", key.address, str(file))
+        self.broker = self._new_broker()
+        self._intents = 0
+
+    async def start(self, **budgets: str) -> None:
+        """Start all, with agents of these budgets, and wait until the broker is ready."""
+        await self.ledger.start()
+        await self.feed.start()
+        self.supervisor = EventSource("supervisor", await self.ledger.open_source("supervisor"), self.ledger)
+        for agent_id, budget in budgets.items():
+            await self.create_agent(agent_id, budget)
+        await self.broker.start()
+        await self.until_ready()
+
+    async def stop(self) -> None:
+        """Stop all."""
+        await self.broker.stop()
+        await self.feed.stop()
+        await self.ledger.stop()
+
+    async def create_agent(self, agent_id: str, budget: str) -> None:
+        """Log an agent in its first life, and let it trade."""
+        seq = await self.change_agent(agent_id, "created", budget)
+        if self.broker._desk.follower.state is not None:
+            await self.broker.admit(agent_id, 1, seq)
+
+    async def change_agent(self, agent_id: str, change: str, budget: str) -> int:
+        """Log a change of an agent and return its seq."""
+        spec = AgentSpec.model_validate({"id": agent_id, "strategy": "none", "budget": budget})
+        record = replace(AgentRecord(spec, 0), incarnation=1)
+        event = self.supervisor.event(Type.AGENT, agent_data(record, change, with_spec=True), agent_id)
+        [seq] = await self.supervisor.store([event])
+        return seq
+
+    async def where(self) -> Endpoints:
+        """Return where the venue is."""
+        return self.served.endpoints
+
+    async def _venue_now(self) -> int:
+        return self.served.server.venue.now
+
+    def _new_broker(self) -> BrokerService:
+        return BrokerService(self.config, self.wallet, ledger=self.ledger, feed=self.feed, where=self.where)
+
+    async def until_ready(self) -> None:
+        """Wait until the broker is ready."""
+        await until(self.broker.ready)
+
+    async def restart(self) -> None:
+        """Kill the broker and start its next life."""
+        await self.broker.stop()
+        self.broker = self._new_broker()
+        await self.broker.start()
+        await self.until_ready()
+
+    async def market(self, record: MarketRecord) -> Market:
+        """Return a market as the feed has it."""
+        view = await self.feed.market(record.condition_id)
+        assert view is not None
+        return view.market
+
+    def intent(self, market: Market, side: str, price: str, size: str, *, outcome: int = 0, **changes: Any) -> Intent:
+        """Return a new intent; it takes at once unless `quote=True`."""
+        self._intents += 1
+        decision = Decision(market, market.tokens[outcome], side, micro(price), micro(size), 0.9, "a test", **changes)
+        return Intent(f"agent:a/1/{self._intents}", decision)
+
+    async def place(self, agent_id: str, *intents: Intent, incarnation: int = 1) -> list[Placed]:
+        """Hand intents to the broker."""
+        broker: Broker = self.broker
+        return await broker.execute(agent_id, incarnation, intents)
+
+    async def events(self, *types: Type) -> list[Event]:
+        """Return the log, of some types only if named."""
+        found: list[Event] = []
+        while True:
+            batch = await self.ledger.poll(found[-1].seq if found else 0, types=types or None)
+            if not batch.events:
+                return found
+            found += batch.events
+
+    async def ended(self, order_id: str | None, state: str) -> bool:
+        """Whether the log says that an order is in a state."""
+        order = await self.ledger.order(order_id or "")
+        return order is not None and order["status"] == state
+
+    async def filled(self, agent_id: str, token_id: str, size: int) -> bool:
+        """Whether an agent holds so many shares."""
+        holding = (await self.broker.account(agent_id)).holdings.get(token_id)
+        return holding is not None and holding.size == size
+
+    async def cash(self, agent_id: str, amount: int) -> bool:
+        """Whether an agent has so much cash free."""
+        return (await self.broker.account(agent_id)).cash == amount
+
+    async def count(self, type: Type, number: int) -> bool:
+        """Whether the log has so many events of a type."""
+        return len(await self.events(type)) == number
+
+    def outsider(self) -> Rival:
+        """Return somebody who trades with the wallet's own key, beside the fleet."""
+        return Rival(self.served, address=self.address, api_key=self.broker._desk.venue.owner)
+
+    async def order_states(self, order_id: str | None) -> list[str]:
+        """Return the states that an order went through in the log."""
+        events = await self.events(Type.ORDER)
+        states = [event.data["status"] for event in events if event.data["orderId"] == order_id]
+        return [state for n, state in enumerate(states) if n == 0 or state != states[n - 1]]
+
+    async def agreed(self) -> dict[str, Any]:
+        """Return the broker's comparison of its books with the venue; it must find no difference."""
+        report = await self.broker.check()
+        assert report["differences"] == []
+        assert report["venueCash"] == report["ledgerCash"]
+        return report
+
+
+async def until(done: Callable[[], Awaitable[object]], seconds: float = 20.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(seconds):
+        while not await done():
+            await asyncio.sleep(0.02)
