@@ -109,7 +109,7 @@ def start(data_dir: Path, environment: dict[str, str]) -> str:
     Raises:
         Unavailable: if Ray does not start; its log says why.
     """
-    ports = _free_ports(9)
+    ports = _free_ports(11)
     options = {
         "node-ip-address": "127.0.0.1",
         "port": ports[0],
@@ -130,8 +130,10 @@ def start(data_dir: Path, environment: dict[str, str]) -> str:
         "DASHBOARD_METRIC_PORT": ports[6],
         "RAY_SERVE_HAPROXY_STATS_PORT": ports[7],
         "RAY_SERVE_HAPROXY_METRICS_PORT": ports[8],
-        # HAProxy is told of a replica's port before the replica has it: where two clusters chose from the same ports, one's
-        # requests would go to the other.
+        # Two clusters that shared one of these would answer each other's requests: the fallback's port is fixed and shared
+        # unless told otherwise, and HAProxy is told of a replica's port before the replica has it.
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": ports[9],
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": ports[10],
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": first,
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": last,
     }

@@ -19,8 +19,7 @@ def main() -> int:
         command = [sys.executable, "-m", "tests.bench.measure", fleet.run()["ray_address"], fleet.url]
         return subprocess.run(command, env=os.environ | ray_cluster.environment(data_dir), check=False).returncode
     finally:
-        fleet.close()
-        fleet.down()
+        fleet.end()
 
 
 if __name__ == "__main__":

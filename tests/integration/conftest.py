@@ -1,6 +1,5 @@
 """One fleet of 20 agents in the sandbox serves all tests that need Ray."""
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +11,12 @@ from tests.integration.fleet import Fleet
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A running fleet; tests leave it with every agent running."""
-    fleet = Fleet(tmp_path_factory.mktemp("fleet") / "data", "--seed", "7").up()
-    with contextlib.closing(fleet):
-        yield fleet
-    assert fleet.down() == 0, fleet.output
+    fleet = Fleet(tmp_path_factory.mktemp("fleet") / "data", "--seed", "7")
+    try:
+        yield fleet.up()
+        assert fleet.down() == 0, fleet.output
+    finally:
+        fleet.end()
 
 
 @pytest.fixture

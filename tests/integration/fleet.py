@@ -54,21 +54,34 @@ class Fleet:
         """What `up` has printed."""
         return (self.data_dir / "up.log").read_text()
 
-    def up(self, timeout: float = 150.0) -> "Fleet":
-        """Start it and wait until it is ready."""
+    def begin(self) -> None:
+        """Start it."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "supervisor", "up", "--port", str(self.port), "--data-dir", str(self.data_dir)]
         with (self.data_dir / "up.log").open("wb") as log:
             self._up = subprocess.Popen(
                 [*command, *self._arguments], stdout=log, stderr=log, env=os.environ | self._environment, start_new_session=True
             )
-        self.until(lambda: "ready after" in self.output or self._up.poll() is not None, timeout)  # type: ignore[union-attr]
-        assert self._up.poll() is None, self.output
+
+    def up(self, timeout: float = 150.0) -> "Fleet":
+        """Start it and wait until it is ready."""
+        self.begin()
+        self.until(lambda: "ready after" in self.output or not self.lives, timeout)
+        assert self.lives, self.output
         return self
 
-    def close(self) -> None:
-        """Let go of the connections to it."""
+    @property
+    def lives(self) -> bool:
+        """Whether `up` is there."""
+        return self._up is not None and self._up.poll() is None
+
+    def end(self) -> None:
+        """Leave nothing of it behind, whatever state it is in."""
         self.api.close()
+        if self._up is not None and self.lives:
+            self._up.kill()
+            self._up.wait()
+        ray_cluster.end(self.data_dir.resolve())
 
     def signal(self, number: signal.Signals) -> None:
         """Send `up` a signal."""

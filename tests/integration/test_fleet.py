@@ -1,11 +1,13 @@
 """What a user sees of a running fleet: it trades, it can be controlled, and it comes back from every kill."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -217,3 +219,25 @@ def test_everything_listens_on_loopback_but_what_ray_opens_with_its_token(fleet:
             names[connection.laddr[1]] = psutil.Process(connection.pid).name()
     assert "haproxy" not in names.values()
     assert fleet.port not in names
+
+
+def test_two_fleets_on_one_machine_never_answer_for_each_other(fleet: Fleet, data_dir: Path) -> None:
+    other = Fleet(data_dir)
+    try:
+        answers: set[str] = set()
+
+        def ask() -> bool:
+            with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
+                venue = other.api.get("/api/fleet").json()["venue"]
+                if venue:
+                    answers.add(venue["gammaUrl"])
+            return "ready after" in other.output
+
+        other.begin()
+        other.until(ask, 120)
+        for _ in range(50):
+            ask()
+        assert answers == {other.get("/api/fleet")["venue"]["gammaUrl"]}
+        assert fleet.get("/api/fleet")["venue"]["gammaUrl"] not in answers
+    finally:
+        other.end()

@@ -64,12 +64,10 @@ def orphans(port: int) -> list[psutil.Process]:
 @pytest.mark.timeout(600)
 def test_a_fleet_survives_every_end(data_dir: Path) -> None:
     fleet = Fleet(data_dir, "--markets", str(RECORDED)) if RECORDED.exists() else Fleet(data_dir)
-    fleet.up()
-    fleet.until(lambda: fleet.get("/api/fleet")["totalTrades"] > 5, 60)
     with contextlib.ExitStack() as stack:
-        stack.callback(ray_cluster.end, data_dir.resolve())
-        stack.enter_context(contextlib.closing(fleet))
-
+        stack.callback(fleet.end)
+        fleet.up()
+        fleet.until(lambda: fleet.get("/api/fleet")["totalTrades"] > 5, 60)
         before = settled(fleet)
         began = time.monotonic()
         fleet.signal(signal.SIGTERM)

@@ -14,6 +14,7 @@ from actors.ledger import LedgerService
 from actors.market_feed import MarketFeedService
 from actors.sandbox.records import MarketRecord
 from actors.system import SystemConfig
+from agents.errors import Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
 from agents.model import Decision, Market
@@ -43,7 +44,7 @@ class Fleet:
         self._intents = 0
 
     async def start(self, **budgets: str) -> None:
-        """Start all, with agents of these budgets, and wait until the broker is ready."""
+        """Start all, with agents of these budgets, and wait until the broker is ready and the feed has read the markets."""
         await self.ledger.start()
         await self.feed.start()
         self.supervisor = EventSource("supervisor", await self.ledger.open_source("supervisor"), self.ledger)
@@ -51,6 +52,14 @@ class Fleet:
             await self.create_agent(agent_id, budget)
         await self.broker.start()
         await self.until_ready()
+        await until(self._sees_markets)
+
+    async def _sees_markets(self) -> bool:
+        try:
+            await self.feed.markets()
+        except Unavailable:
+            return False
+        return True
 
     async def stop(self) -> None:
         """Stop all."""
