@@ -8,7 +8,7 @@ import pytest
 from tests.integration.fleet import Fleet
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A running fleet; tests leave it with every agent running."""
     fleet = Fleet(tmp_path_factory.mktemp("fleet") / "data", "--seed", "7")
