@@ -202,19 +202,20 @@ class Entry:
             elif reply.status == "matched" and complete and order.filled:
                 await booking.end(order, S.MATCHED, "")
             else:
-                await self._watch(order)
+                await self._watch(order, delayed=reply.status == "delayed")
         except (Unavailable, VenueRefused, VenueUnknown) as error:
             await self._unknown(order, str(error))
 
-    async def _watch(self, order: Order) -> None:
+    async def _watch(self, order: Order, *, delayed: bool) -> None:
         """Ask for an order that was delayed, or whose trades are not listed yet, until it is known what came of it."""
         desk = self._desk
         deadline = time.monotonic() + _FILL_PATIENCE
-        wait = _CHANNEL
+        # A taker delay is up to a second, and the user channel tells of its end.
+        wait = _LONGEST_WAIT if delayed else _CHANNEL
         while order.open and time.monotonic() < deadline:
-            await desk.changed(wait)
+            ended = await self._ends_within(order, wait)
             wait = min(wait * 2, _LONGEST_WAIT)
-            if order.open and await self._booking.settle(order, await desk.venue.order(order.id)):
+            if ended or await self._booking.settle(order, await desk.venue.order(order.id)):
                 return
         if order.open:
             await self._unknown(order, "the venue took it and has not said yet what came of it")
@@ -251,12 +252,15 @@ class Entry:
 
     async def _ended(self, order: Order, *, reported: bool) -> None:
         """Wait for the user channel to tell how a cancelled order ended, or ask."""
-        desk = self._desk
-        deadline = time.monotonic() + _CHANNEL
-        while reported and order.open and (left := deadline - time.monotonic()) > 0:
-            await desk.changed(left)
-        if order.open:
-            await self._booking.settle(order, await desk.venue.order(order.id))
+        if order.open and not (reported and await self._ends_within(order, _CHANNEL)):
+            await self._booking.settle(order, await self._desk.venue.order(order.id))
+
+    async def _ends_within(self, order: Order, seconds: float) -> bool:
+        """Return whether an order has ended, waiting at most so long for the user channel to say so."""
+        deadline = time.monotonic() + seconds
+        while order.open and (left := deadline - time.monotonic()) > 0:
+            await self._desk.changed(left)
+        return not order.open
 
 
 def _refused(intent: Intent, reason: str) -> Placed:

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+
+#: Seconds for which news are gathered for a follower, unless somebody waits for it: it need not run for every commit.
+GATHERING = 0.1
 
 #: A follower that is not polling and has not for this many seconds is gone.
 PATIENCE = 5.0
@@ -23,6 +26,14 @@ class Followers:
         self._clock = clock
         self._followers: dict[str, _Follower] = {}
         self._progress = asyncio.Event()
+        self._waited_for = asyncio.Event()
+        self._barriers = 0
+
+    async def gathered(self) -> None:
+        """Wait until enough news have gathered for a follower, or somebody waits for it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHERING):
+                await self._waited_for.wait()
 
     @contextmanager
     def polling(self, name: str | None, applied: int) -> Iterator[None]:
@@ -43,6 +54,8 @@ class Followers:
 
     async def applied(self, seq: int, timeout: float) -> bool:
         """Wait until every live follower has applied a seq; those who are late are forgotten until they poll again."""
+        self._barriers += 1
+        self._waited_for.set()
         try:
             async with asyncio.timeout(timeout):
                 while self._late(seq):
@@ -51,6 +64,10 @@ class Followers:
             for name in self._late(seq):
                 del self._followers[name]
             return False
+        finally:
+            self._barriers -= 1
+            if not self._barriers:
+                self._waited_for.clear()
         return True
 
     def _late(self, seq: int) -> list[str]:

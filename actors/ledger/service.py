@@ -114,7 +114,8 @@ class LedgerService:
     ) -> Batch:
         """Return events after a cursor, waiting up to `wait` seconds for the first.
 
-        A `follower` that names itself says by `after` what it has applied: see `barrier`.
+        A `follower` that names itself says by `after` what it has applied: see `barrier`. It is told a moment later,
+        of all that has gathered by then, unless somebody waits for it.
         """
         wanted = _types(types)
         limit = max(1, min(limit, _LIMIT))
@@ -127,6 +128,9 @@ class LedgerService:
                 rest = deadline - self._clock()
                 if events or rest <= 0 or not await _set_within(news, rest):
                     break
+            if events and follower is not None and wait:
+                await self._followers.gathered()
+                events, cursor = await self._after(after, limit, agent, wanted)
         return Batch(events, cursor, self._floor, self._head)
 
     async def barrier(self, seq: int, timeout: float = 2.0) -> bool:
