@@ -170,28 +170,32 @@ def memory(api: httpx.Client) -> None:
 
 
 def upstream(api: httpx.Client) -> None:
-    """Compare what the venue is asked, order traffic left out, with 20 agents and with one."""
+    """Compare what the venue is asked for market data with 20 agents and with one; what differs is the markets' own change."""
     venue = api.get("/api/fleet").json()["venue"]["gammaUrl"].rsplit("/", 1)[0]
-    seconds = 20.0
+    seconds = 90
+    asked = (
+        "/gamma/",
+        "/clob/book",
+        "/clob/batch-prices-history",
+        "/clob/prices-history",
+        "/clob/clob-markets",
+        "/data/v2/resol",
+    )
 
-    def measure() -> tuple[float, int]:
-        first = httpx.get(f"{venue}/sandbox/stats").json()
+    def measure() -> tuple[int, int]:
+        first = httpx.get(f"{venue}/sandbox/stats").json()["requests"]
         time.sleep(seconds)
         second = httpx.get(f"{venue}/sandbox/stats").json()
-        grown = {
-            path: count - first["requests"].get(path, 0)
-            for path, count in second["requests"].items()
-            if path.startswith(("/gamma", "/clob/book", "/clob/prices-history", "/clob/markets", "/data/v2/resolutions"))
-        }
-        return sum(grown.values()) / seconds, second["connections"]
+        grown = sum(n - first.get(path, 0) for path, n in second["requests"].items() if path.startswith(asked))
+        return grown, second["connections"]
 
     many = measure()
     agents = [agent["id"] for agent in api.get("/api/agents").json()["agents"]]
     for agent in agents[1:]:
         api.post(f"/api/agents/{agent}/stop").raise_for_status()
     one = measure()
-    print(f"market data upstream, {len(agents):>2} agents         {many[0]:8.2f} requests/s, {many[1]} connections")
-    print(f"market data upstream,  1 agent          {one[0]:8.2f} requests/s, {one[1]} connections  (goal: equal)")
+    print(f"market data upstream, {len(agents):>2} agents         {many[0]:5} requests in {seconds} s, {many[1]} connections")
+    print(f"market data upstream,  1 agent          {one[0]:5} requests in {seconds} s, {one[1]} connections  (goal: equal)")
 
 
 def main(address: str, url: str) -> None:
