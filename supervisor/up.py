@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,7 +26,10 @@ out = Console(highlight=False, soft_wrap=True)
 _READY_TIMEOUT = 180.0
 _LOOK = 0.25
 
-#: Names of this deployment's services, in the order in which they come up, for the lines that show progress.
+#: Settings of the API that bear the seed's names.
+_SEED_SETTINGS = ("FRONTEND_URL", "MAX_TRADE_AMOUNT", "MIN_CONFIDENCE")
+
+#: What `/ready` waits for, and the line that tells that it is there.
 _WAITS = {"log": "the log is read", "wallets": "wallets are reconciled with the venue", "agents": "agents were started"}
 
 
@@ -81,24 +85,32 @@ class _Fleet:
     def _start(self) -> None:
         mode = "the sandbox: venue, markets and money are simulated" if self._args.mode == "sandbox" else self._args.mode
         out.print(f"polyfleet in {mode}; data in {self._options.data_dir}")
-        environment = self._secured()
+        environment = self._settings()
+        serve_config = self._serve_config()
         address = self._options.address
-        if address is None:
+        if address is not None:
+            # A cluster that others started has its own environment: the API's settings go with the applications.
+            for application in serve_config["applications"]:
+                application["runtime_env"] = {"env_vars": environment}
+        else:
             self._say("starting Ray")
             ray_cluster.prepare(self._directory.path)
             environment |= ray_cluster.environment(self._directory.path)
             address = ray_cluster.start(self._directory.path, environment)
-        self._directory.remember(Run(self._url, address, "", joined=self._options.address is not None))
+        run = Run(self._url, address, "", joined=self._options.address is not None)
+        self._directory.remember(run)
         self._say("starting supervisor, log, venue, feed, brokers and API")
-        self._dashboard = errand.launch(self._directory.path, environment, address, self._serve_config())
-        self._directory.remember(Run(self._url, address, self._dashboard, joined=self._options.address is not None))
+        self._dashboard = errand.launch(self._directory.path, environment, address, serve_config)
+        self._directory.remember(replace(run, dashboard=self._dashboard))
         self._until_ready()
 
-    def _secured(self) -> dict[str, str]:
+    def _settings(self) -> dict[str, str]:
         """Return the settings of the API's processes: they are given the token's digest, not the token."""
+        names = [name for name in os.environ if name.startswith("POLYFLEET_") or name in _SEED_SETTINGS]
+        given = {name: os.environ[name] for name in names if name not in ray_cluster.SECRETS}
         token = os.environ.get("POLYFLEET_API_TOKEN", "")
         hosts = os.environ.get("POLYFLEET_ALLOWED_HOSTS", "")
-        return {
+        return given | {
             "POLYFLEET_API_TOKEN_DIGEST": digest(token) if token else "",
             "POLYFLEET_ALLOWED_HOSTS": ",".join(name for name in (hosts, self._options.host) if name),
         }
@@ -136,7 +148,8 @@ class _Fleet:
         out.print(f"  API            {self._url}")
         out.print(f"  documentation  {self._url}/docs")
         out.print(f"  hub            {self._url.replace('http', 'ws', 1)}/ws  (Socket.IO and plain WebSocket)")
-        out.print(f"  Ray dashboard  {self._dashboard}  (its token is in {self._options.data_dir}/ray_token)")
+        token = "" if self._options.address else f"  (its token is in {self._options.data_dir}/ray_token)"
+        out.print(f"  Ray dashboard  {self._dashboard}{token}")
         out.print("Ctrl-C stops the agents, cancels their orders and ends everything that was started here.")
 
     def _stay(self) -> None:

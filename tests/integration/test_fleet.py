@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.integration.fleet import Fleet, polyfleet
+from tests.node_packages import FOLDER, node
 
 SERVICES = ["broker:main", "ledger", "market_feed", "sandbox"]
 
@@ -168,6 +170,27 @@ async def test_a_plain_client_gets_every_event_once_in_order_while_services_die(
             if message["op"] == "event":
                 seqs.append(message["event"]["seq"])
     assert seqs == list(range(after + 1, after + 201))
+
+
+@pytest.mark.parametrize(
+    "options", [{"path": "/ws", "transports": ["websocket"]}, {"path": "/ws"}, {"path": "/ws", "transports": ["polling"]}]
+)
+def test_an_unmodified_socket_io_client_hears_the_fleet(fleet: Fleet, options: dict[str, Any]) -> None:
+    command = [node(), "listen.mjs", fleet.url, json.dumps(options)]
+    wanted = {"connect", "history", "notification", "trade", "ai-decision"}
+    with subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout is not None
+        heard: dict[str, Any] = {}
+        for line in client.stdout:
+            message = json.loads(line)
+            heard.setdefault(message["event"], message["data"])
+            if wanted <= heard.keys():
+                break
+        client.kill()
+    assert wanted <= heard.keys()
+    assert len(heard["history"]) == 20
+    assert {"id", "timestamp", "type", "token", "action", "amount", "profit", "txHash"} <= heard["trade"].keys()
+    assert {"id", "timestamp", "action", "market", "confidence", "reasoning"} <= heard["ai-decision"].keys()
 
 
 def test_the_kill_switch_stops_all_trading_and_survives_a_broker(fleet: Fleet) -> None:
