@@ -14,7 +14,6 @@ class AgentRecord:
     """What the log says of one agent. Times are wall milliseconds; `started_at` is None while it has no process."""
 
     spec: AgentSpec
-    created_seq: int
     state: AgentState = AgentState.PENDING
     desired: Desired = Desired.RUNNING
     reason: str = ""
@@ -100,7 +99,7 @@ class FleetState:
             if "spec" not in data:
                 # A late word on an agent that was deleted.
                 return
-            agent = self.agents[agent_id] = AgentRecord(AgentSpec.model_validate(data["spec"]), event.seq)
+            agent = self.agents[agent_id] = AgentRecord(AgentSpec.model_validate(data["spec"]))
         elif "spec" in data:
             agent.spec = AgentSpec.model_validate(data["spec"])
         agent.state = AgentState(data["state"])

@@ -175,7 +175,6 @@ class Beat:
     since_progress: float
     rounds: int
     last_error: str | None = None
-    queued: int = 0
     tick_failures: int = 0
 
 
@@ -214,25 +213,6 @@ class Supervisor(Protocol):
 
     async def shutdown(self) -> None:
         """Stop every agent (their orders are cancelled) and keep them stopped; desired states stay as they are."""
-
-
-class AgentProcess(Protocol):
-    """What the supervisor asks of a running agent."""
-
-    async def run(self) -> None:
-        """Decide until told to stop; returns at a clean stop, raises when the agent failed."""
-
-    async def stop(self) -> None:
-        """Finish the round, flush the outbox, then let `run` return."""
-
-    async def pause(self, paused: bool) -> None:
-        """Stop or go on deciding."""
-
-    async def configure(self, spec: dict[str, Any]) -> None:
-        """Take a changed spec."""
-
-    async def describe(self) -> dict[str, Any]:
-        """Return {agentId, incarnation, specHash, pid, rounds}, on the control thread."""
 
 
 @dataclass(frozen=True, slots=True)

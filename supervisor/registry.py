@@ -63,7 +63,7 @@ class Registry:
 
     async def _add(self, spec: AgentSpec) -> int:
         state, desired = (AgentState.PENDING, Desired.RUNNING) if spec.enabled else (AgentState.STOPPED, Desired.STOPPED)
-        record = AgentRecord(spec, created_seq=0, state=state, desired=desired, reason="created")
+        record = AgentRecord(spec, state=state, desired=desired, reason="created")
         seq = await self._with.log_change(record, "created", True)
         keeper = self.keepers[spec.id] = Keeper(record, self._with)
         # A new agent is like one that a former supervisor left waiting for its turn.

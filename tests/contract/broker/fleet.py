@@ -76,7 +76,7 @@ class Fleet:
     async def change_agent(self, agent_id: str, change: str, budget: str) -> int:
         """Log a change of an agent and return its seq."""
         spec = AgentSpec.model_validate({"id": agent_id, "strategy": "none", "budget": budget})
-        record = replace(AgentRecord(spec, 0), incarnation=1)
+        record = replace(AgentRecord(spec), incarnation=1)
         event = self.supervisor.event(Type.AGENT, agent_data(record, change, with_spec=True), agent_id)
         [seq] = await self.supervisor.store([event])
         return seq

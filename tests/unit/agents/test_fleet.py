@@ -12,7 +12,6 @@ from tests.unit.agents.worlds import decision, event, market, spec
 
 RECORD = AgentRecord(
     AgentSpec(id="a", strategy="momentum"),
-    created_seq=1,
     state=AgentState.BACKING_OFF,
     desired=Desired.RUNNING,
     reason="it crashed",

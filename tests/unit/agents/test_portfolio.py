@@ -41,7 +41,7 @@ class Log:
         self.write(Type.INFO, None, data)
 
     def agent(self, id: str, budget: int, change: str = "created") -> None:
-        record = AgentRecord(spec(id=id, budget=text(budget)), created_seq=1)
+        record = AgentRecord(spec(id=id, budget=text(budget)))
         self.write(Type.AGENT, id, agent_data(record, change, with_spec=True))
 
     def trade(self, agent: str | None, token: str, side: Side, size: int, price: int, rate: str = "0.05", **more: Any) -> str:

@@ -82,7 +82,7 @@ class World:
             clock=lambda: self.seconds,
         )
         spec = AgentSpec(id="a", strategy="momentum", restart=policy or RestartPolicy(initial_delay=0.001, max_delay=0.001))
-        self.keeper = Keeper(AgentRecord(spec, created_seq=1, state=S.PENDING), self.surroundings)
+        self.keeper = Keeper(AgentRecord(spec, state=S.PENDING), self.surroundings)
 
     async def log_change(self, record: AgentRecord, change: str, with_spec: bool) -> int:
         seq = len(self.events) + 1

@@ -85,7 +85,7 @@ class Bench:
         self.desk = Desk(Wallet("main", ADDRESS, ""), cast(Any, self.log), cast(Any, Feed(self.market)), lambda: self.now)
         self.desk._source = EventSource("broker:main", 1, cast(Any, self.log), lambda: self.now)
         state = FleetState()
-        created = event(1, Type.AGENT, "a", agent_data(AgentRecord(spec(id="a"), created_seq=1), "created", with_spec=True))
+        created = event(1, Type.AGENT, "a", agent_data(AgentRecord(spec(id="a")), "created", with_spec=True))
         state.apply(created)
         self.desk.follower.state = state
         self.desk.portfolio.apply(created)

@@ -16,7 +16,7 @@ from tests.unit.actors.ledger.conftest import Make, Open
 
 
 def created(make: Make, agent: str) -> Event:
-    record = AgentRecord(AgentSpec(id=agent, strategy="momentum"), 0)
+    record = AgentRecord(AgentSpec(id=agent, strategy="momentum"))
     data = agent_data(record, "created", with_spec=True)
     return make(Type.AGENT, source="supervisor", agent=agent, **data)
 

@@ -81,7 +81,7 @@ class SupervisorStand:
             raise Conflict(f"id: there is an agent {wanted.id!r} already")
         strategies.create(wanted.strategy, wanted.params)
         state, desired = (AgentState.PENDING, Desired.RUNNING) if wanted.enabled else (AgentState.STOPPED, Desired.STOPPED)
-        record = self._records[wanted.id] = AgentRecord(wanted, 0, state=state, desired=desired, reason="created")
+        record = self._records[wanted.id] = AgentRecord(wanted, state=state, desired=desired, reason="created")
         seq = await self._log(record, "created")
         if wanted.enabled:
             self._run(self._bring_up(wanted.id))

@@ -101,7 +101,7 @@ def test_an_error() -> None:
 
 
 def agent(state: AgentState, reason: str, id: str = "default") -> dict[str, Any]:
-    record = AgentRecord(AgentSpec(id=id, strategy="momentum"), 1, state=state, reason=reason, incarnation=2)
+    record = AgentRecord(AgentSpec(id=id, strategy="momentum"), state=state, reason=reason, incarnation=2)
     return note(Type.AGENT, agent_data(record, "state"), id)
 
 

@@ -39,7 +39,7 @@ S = AgentState
 
 def record(state: AgentState = S.STOPPED, policy: RestartPolicy | None = None, **fields: Any) -> AgentRecord:
     spec = AgentSpec(id="a", strategy="momentum", restart=policy or RestartPolicy())
-    return AgentRecord(spec, created_seq=1, state=state, **fields)
+    return AgentRecord(spec, state=state, **fields)
 
 
 def after(before: AgentRecord, *signals: Signal, now: int = 1_000) -> Step:
