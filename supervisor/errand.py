@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agents.errors import Unavailable
+from agents.errors import PolyfleetError, Unavailable
 from supervisor import ray_cluster
 
 #: Seconds for the supervisor and the applications to be asked for, and for all agents to stop.
@@ -58,6 +58,8 @@ def _send(data_dir: Path, environment: dict[str, str], timeout: float, **request
         raise Unavailable(f"could not {what} within {timeout:g} s; {log} says how far it came") from None
     except (IndexError, ValueError):
         raise Unavailable(f"could not {what}; {log} says why") from None
+    if "refused" in answer:
+        raise Unavailable(f"could not {what}: {answer['refused']}")
     return answer
 
 
@@ -73,19 +75,41 @@ def _launch(address: str, serve_config: dict[str, Any]) -> dict[str, Any]:
     from supervisor.services import launch_supervisor
 
     context = ray.init(address=address, log_to_driver=False)
-    launch_supervisor(provision(FleetArgs.model_validate(serve_config["applications"][0]["args"])))
     dashboard = f"http://{context.address_info['webui_url']}"
-    ServeSubmissionClient(dashboard).deploy_applications(serve_config)
+    serve = ServeSubmissionClient(dashboard)
+    config = _beside_others(serve.get_serve_details(), serve_config)
+    launch_supervisor(provision(FleetArgs.model_validate(serve_config["applications"][0]["args"])))
+    serve.deploy_applications(config)
     return {"dashboard": dashboard}
+
+
+def _beside_others(details: dict[str, Any], serve_config: dict[str, Any]) -> dict[str, Any]:
+    """Return what to deploy on a cluster that may have a Serve already: applications that are left out would be deleted.
+
+    Raises:
+        Unavailable: if that Serve listens elsewhere than the fleet is to.
+    """
+    if details.get("proxies"):
+        there, wanted = details["http_options"], serve_config["http_options"]
+        if (there["host"], there["port"]) != (wanted["host"], wanted["port"]):
+            where = f"--host {there['host']} --port {there['port']}"
+            raise Unavailable(f"the cluster's Serve listens on {there['host']}:{there['port']} already; join it with {where}")
+    ours = {application["name"] for application in serve_config["applications"]}
+    found = details["applications"].items()
+    others = [application["deployed_app_config"] for name, application in found if name not in ours]
+    return serve_config | {"applications": [*serve_config["applications"], *filter(None, others)]}
 
 
 def _stop(address: str, withdraw: bool) -> dict[str, Any]:
     import ray
 
     from actors import remote
+    from actors.naming import NAMESPACE, SUPERVISOR
 
     ray.init(address=address, log_to_driver=False)
-    asyncio.run(remote.supervisor(STOP_TIMEOUT).shutdown())
+    with contextlib.suppress(ValueError):
+        ray.get_actor(SUPERVISOR, NAMESPACE)
+        asyncio.run(remote.supervisor(STOP_TIMEOUT).shutdown())
     if withdraw:
         _withdraw()
     return {}
@@ -103,12 +127,17 @@ def _withdraw() -> None:
         if actor["namespace"] == NAMESPACE:
             with contextlib.suppress(ValueError):
                 ray.kill(ray.get_actor(actor["name"], NAMESPACE))
+    if not serve.status().applications:
+        serve.shutdown()
 
 
 def _main() -> None:
     request = json.load(sys.stdin)
     task = request.pop("task")
-    answer = _launch(**request) if task == "launch" else _stop(**request)
+    try:
+        answer = _launch(**request) if task == "launch" else _stop(**request)
+    except PolyfleetError as error:
+        answer = {"refused": str(error)}
     sys.stdout.write(json.dumps(answer) + "\n")
 
 

@@ -66,7 +66,9 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
             pass
     with directory.locked():
         directory.refuse_running()
-    _check_port(options.host, options.port)
+    if options.address is None:
+        # A cluster that is joined may have a Serve that listens there.
+        _check_port(options.host, options.port)
     return (
         FleetArgs(
             data_dir=directory.path,
