@@ -28,5 +28,5 @@ def test_applications_of_others_on_a_joined_cluster_stay() -> None:
 
 def test_a_serve_that_listens_elsewhere_is_told_of_with_the_options_to_join_it() -> None:
     details = {"proxies": {"node": {}}, "http_options": {"host": "127.0.0.1", "port": 8000}, "applications": {}}
-    with pytest.raises(Unavailable, match="join it with --host 127.0.0.1 --port 8000"):
+    with pytest.raises(Unavailable, match=r"join it with --host 127\.0\.0\.1 --port 8000"):
         _beside_others(details, CONFIG)
