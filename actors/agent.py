@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import psutil
+
 from actors import remote
 from actors.event_source import EventSource
 from actors.pace import SHORTEST, Pace
@@ -19,6 +21,7 @@ from agents.agent import Agent, Plan
 from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Event, Type
 from agents.model import Decision, MarketView, View
+from agents.money import text
 from agents.ports import Beat, Broker, Intent, Ledger, MarketFeed, Supervisor
 from agents.spec import AgentSpec
 
@@ -86,6 +89,7 @@ class AgentService:
             self._paused = paused
             self._life = asyncio.create_task(self._live(self._agent))
             self._beats = asyncio.create_task(self._beat())
+            log.info("life %d begins with strategy %s%s", self._incarnation, self._spec.strategy, ", paused" if paused else "")
         return os.getpid()
 
     async def run(self) -> None:
@@ -95,10 +99,12 @@ class AgentService:
 
     async def stop(self) -> None:
         """Finish the round, then let `run` return."""
+        log.info("life %d stops", self._incarnation)
         self._stopping.set()
 
     async def pause(self, paused: bool) -> None:
         """Stop or go on deciding; answers when no round is under way that began before."""
+        log.info("paused" if paused else "resumed")
         self._paused = paused
         async with self._turn:
             return
@@ -160,6 +166,7 @@ class AgentService:
             placed = await self._broker.execute(self._spec.id, self._incarnation, intents, plan.cancels)
             for intent, outcome in zip(intents, placed, strict=True):
                 agent.report(intent.decision, outcome)
+                log.info("%s: %s", _shown(intent.decision), outcome.status + (f", {outcome.reason}" if outcome.reason else ""))
         return snapshot.now
 
     async def _logged(self, plan: Plan, now: int) -> list[Intent]:
@@ -201,6 +208,7 @@ class AgentService:
                 loop_lag=self._lag,
                 since_progress=0.0 if self._round_began is None else self._clock() - self._round_began,
                 rounds=self._rounds,
+                memory=_private_memory(),
                 last_error=self._last_error,
                 tick_failures=self._failures,
             )
@@ -213,3 +221,14 @@ class AgentService:
                 if self._clock() > self._lease + ORPHAN_AFTER:
                     log.error("no supervisor has answered for too long; this process ends")
                     os._exit(0)
+
+
+def _shown(decision: Decision) -> str:
+    size, price = text(decision.size), text(decision.price)
+    return f"{decision.action} {size} {decision.outcome} @ {price} {decision.market.question}"
+
+
+def _private_memory() -> float:
+    """Return the megabytes of memory that this process shares with no file and no other process."""
+    memory = psutil.Process().memory_info()
+    return float(memory.rss - getattr(memory, "shared", 0)) / 1e6

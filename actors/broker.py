@@ -183,7 +183,7 @@ class BrokerService:
         if not self._loaded:
             # Before the channel says anything: a fill that an earlier life has booked must be known as such.
             await self._recovery.load()
-            await self._redemption.load()
+            self._redemption.load()
             self._loaded = True
         session = await TradingSession.connect(await self._where(), read_key(desk.wallet), desk.wallet.address)
         await desk.clock.now()

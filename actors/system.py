@@ -16,6 +16,7 @@ from typing import Any
 
 import ray
 
+from actors import process_log
 from actors.config import SystemConfig
 from actors.naming import NAMESPACE
 
@@ -36,6 +37,7 @@ class Service:
         self._config = config
         self._arguments = arguments or {}
         self._loop_thread = threading.get_ident()
+        process_log.begin(config.data_dir, name, os.getpid())
         self._service: Any = None
         # Ray runs this constructor on the actor's loop; so a service that Ray restarts starts without being called.
         self._starting = asyncio.get_running_loop().create_task(self._start())

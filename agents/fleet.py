@@ -50,8 +50,12 @@ class FleetState:
     portfolio: Portfolio = field(default_factory=Portfolio)
     #: The reason given when the kill switch was thrown, or None.
     halted: str | None = None
+    #: Whether it was the breaker: then no agent is started either.
+    tripped: bool = False
     #: Condition ids of resolved markets, each with its tokens' payouts as decimal text.
     resolutions: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: Wallet name to the transactions of the payouts that are booked.
+    payouts: dict[str, set[str]] = field(default_factory=dict)
     #: Wallet name to address.
     addresses: dict[str, str] = field(default_factory=dict)
 
@@ -83,8 +87,11 @@ class FleetState:
                 agent.blocked = data["blocked"]
             case Type.RISK if data.get("kind") == "kill_switch":
                 self.halted = data["reason"] if data["on"] else None
+                self.tripped = data["on"] and (self.tripped or data.get("by") == "breaker")
             case Type.RESOLUTION if "redeemed" not in data and "payouts" in data:
                 self.resolutions[data["conditionId"]] = data["payouts"]
+            case Type.RESOLUTION if "redeemed" in data:
+                self.payouts.setdefault(data["wallet"], set()).add(data["txHash"])
             case Type.INFO if data.get("kind") == "service":
                 self._service(data)
             case Type.INFO if data.get("kind") == "deposit":

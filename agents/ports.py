@@ -77,6 +77,9 @@ class Ledger(Protocol):
     async def order(self, order_id: str) -> dict[str, Any] | None:
         """Return the latest data of one order, or None."""
 
+    async def dropped_fills(self, wallet: str) -> dict[str, int]:
+        """Return fills whose events have left the log, as far as the venue may report them again: trade id/order id to time."""
+
     async def document(self, name: str) -> Any | None:
         """Return a stored JSON document (settings and the like), or None."""
 
@@ -174,6 +177,8 @@ class Beat:
     loop_lag: float
     since_progress: float
     rounds: int
+    #: Private memory in megabytes.
+    memory: float = 0.0
     last_error: str | None = None
     tick_failures: int = 0
 
@@ -198,6 +203,9 @@ class Supervisor(Protocol):
 
     async def control(self, agent_id: str, action: str) -> int:
         """start, stop, pause, resume or restart an agent. Raises NotFound, or Conflict in a state that does not allow it."""
+
+    async def reload(self) -> tuple[list[str], list[str], int]:
+        """Read the fleet file again: (created, changed, seq). Raises InvalidInput or Conflict, and changes nothing then."""
 
     async def kill_switch(self, reason: str | None) -> int:
         """Stop all trading and cancel all orders for a reason, or lift it with None."""

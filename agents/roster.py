@@ -1,7 +1,7 @@
 """The agents of a fleet file: parsed data in, checked specs out."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
@@ -26,28 +26,45 @@ def parse_spec(fields: Mapping[str, Any]) -> AgentSpec:
 
 
 def parse_roster(content: Any, source: str) -> tuple[AgentSpec, ...]:
-    """Return the specs of `{"agents": [...]}`, in order; `source` names the file in errors.
+    """Return the specs of `{"defaults": {...}, "agents": [...]}`, in order; `source` names the file in errors.
+
+    The defaults, if there are any, stand for what an agent does not say; those of `restart` field by field.
 
     Raises:
         InvalidInput: with the file, the agent and the field of the first mistake.
     """
     if not isinstance(content, Mapping) or not isinstance(content.get("agents"), list):
         raise InvalidInput(f'{source}: expected "agents:" with a list of agents below it')
-    unknown = [str(key) for key in content if key != "agents"]
+    unknown = [str(key) for key in content if key not in ("agents", "defaults")]
     if unknown:
-        raise InvalidInput(f'{source}: there is no field {unknown[0]!r}; only "agents" is known here')
+        raise InvalidInput(f'{source}: there is no field {unknown[0]!r}; only "agents" and "defaults" are known here')
+    defaults = content.get("defaults", {})
+    if not _fields(defaults) or "id" in defaults or not _fields(defaults.get("restart", {})):
+        raise InvalidInput(f"{source}: defaults: expected fields of agents such as restart or budget, and no id")
     specs: dict[str, AgentSpec] = {}
     for n, fields in enumerate(content["agents"], start=1):
         place = f"{source}: agent {n}"
-        if not isinstance(fields, Mapping) or not all(isinstance(key, str) for key in fields):
+        if not _fields(fields):
             raise InvalidInput(f"{place}: expected fields such as id and strategy, not {str(fields)[:60]!r}")
         if isinstance(fields.get("id"), str):
             place += f" ({fields['id'][:63]})"
         try:
-            spec = parse_spec(fields)
+            spec = parse_spec(_with_defaults(fields, defaults))
         except InvalidInput as error:
             raise InvalidInput(f"{place}: {error}") from None
         if spec.id in specs:
             raise InvalidInput(f"{place}: id: agent {list(specs).index(spec.id) + 1} has the same; each needs its own")
         specs[spec.id] = spec
     return tuple(specs.values())
+
+
+def _fields(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
+def _with_defaults(fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**defaults, **fields}
+    own, common = fields.get("restart"), defaults.get("restart")
+    if _fields(own) and _fields(common):
+        merged["restart"] = {**common, **own}
+    return merged

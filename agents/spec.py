@@ -15,7 +15,7 @@ def _six_decimals(value: Decimal) -> Decimal:
     return value
 
 
-#: A pUSD amount of at most six decimals; a JSON number on the wire, as in the seed.
+#: A pUSD amount of at most six decimals; a JSON number on the wire, as in the seed. Decimal text is taken too.
 Amount = Annotated[
     Decimal,
     Field(ge=0, le=1_000_000_000, allow_inf_nan=False),
@@ -54,6 +54,8 @@ class Desired(StrEnum):
 class RestartPolicy(Fields):
     """When and how fast a failed agent is started again; times in wall seconds."""
 
+    model_config = ConfigDict(strict=True)
+
     type: Literal["permanent", "transient", "temporary"] = "permanent"
     #: Delay before restart n is uniform in [0.25, min(max_delay, initial_delay * factor**n)].
     initial_delay: float = Field(1.0, gt=0, le=3600)
@@ -68,6 +70,8 @@ class RestartPolicy(Fields):
     heartbeat_deadline: float = Field(10.0, gt=0)
     #: An agent that lives but finishes no decision round for this long is hung.
     progress_deadline: float = Field(60.0, gt=0)
+    #: Megabytes of private memory that its process may have.
+    memory_limit: float = Field(500.0, ge=100)
     stop_timeout: float = Field(8.0, gt=0, le=60)
 
 
@@ -85,11 +89,11 @@ class AgentSpec(Fields):
     #: The most that one decision may spend, in pUSD.
     max_trade_amount: Amount = Decimal(100)
     #: Decisions below this confidence are held.
-    min_confidence: float = Field(0.7, ge=0, le=1, allow_inf_nan=False)
+    min_confidence: float = Field(0.7, strict=True, ge=0, le=1, allow_inf_nan=False)
     #: Seconds of the venue's clock between decisions; at most one a wall second all the same.
-    interval: float = Field(60.0, gt=0, le=86_400 * 30, allow_inf_nan=False)
+    interval: float = Field(60.0, strict=True, gt=0, le=86_400 * 30, allow_inf_nan=False)
     restart: RestartPolicy = RestartPolicy()
-    enabled: bool = True
+    enabled: bool = Field(True, strict=True)
 
     @property
     def budget_micro(self) -> Micro:

@@ -21,6 +21,9 @@ _PATH = "actors.agent:AgentService"
 #: How Ray tells of a worker's death: the type, and a detail that goes over into advice.
 _EXIT = re.compile(r"Worker exit type: (\w+) Worker exit detail: (.*?)(?: Some common causes| *$)")
 
+_NODE_DIED = re.compile(r"NODE_DIED|node (it was running on )?(has )?(died|is dead|was terminated)|node failure", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(r"OUT_OF_MEMORY|out of memory|low on memory|\bOOM\b", re.IGNORECASE)
+
 #: Seconds for one question to an agent's control thread.
 _PROBE_TIMEOUT = 2.0
 #: Seconds for the name of a killed actor to become free.
@@ -89,7 +92,7 @@ class AgentActor:
             final = isinstance(error.cause, InvalidInput)
             raise AgentFailed(Failed(failure, str(error).strip(), final)) from error
         except RayActorError as error:
-            raise AgentFailed(Failed(_died(failure), _death(error))) from error
+            raise AgentFailed(_death(error)) from error
 
 
 class AgentActors:
@@ -131,14 +134,13 @@ def _spawn(name: str, config: SystemConfig, arguments: dict[str, Any]) -> Any:
     return spawn(name, _PATH, config, arguments, max_restarts=0, get_if_exists=False)
 
 
-def _died(failure: Failure) -> Failure:
-    return failure if failure is Failure.STARTUP else Failure.CRASH
-
-
-def _death(error: RayActorError) -> str:
+def _death(error: RayActorError) -> Failed:
     """Return what Ray says of a death, without its advice."""
     text = " ".join(str(error).split())
     if not isinstance(error, ActorDiedError):
-        return f"it is not reachable: {text}"
+        return Failed(Failure.CRASH, f"it is not reachable: {text}")
+    if _NODE_DIED.search(text):
+        return Failed(Failure.NODE_LOST, "the node that it ran on was lost")
     detail = _EXIT.search(text)
-    return f"its process died: {detail[2]} ({detail[1]})" if detail else text
+    cause = f"its process died: {detail[2]} ({detail[1]})" if detail else text
+    return Failed(Failure.OOM if _OUT_OF_MEMORY.search(text) else Failure.CRASH, cause)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -37,6 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Agent = Annotated[str, typer.Argument(help="The agent's id.")]
 
 _DATA_DIR = Path("data")
+_TARGETS = "agents,broker,feed,ledger,supervisor,sandbox,serve,node"
 
 #: Events that `events` shows unless told from where on.
 _LATEST = 20
@@ -83,6 +85,22 @@ def down(data_dir: DataDir = _DATA_DIR) -> None:
 
 
 @app.command()
+def backup(file: Annotated[Path, typer.Argument(help="The file to write.")], data_dir: DataDir = _DATA_DIR) -> None:
+    """Write the log and the simulated venue into one file; the fleet may run. Real wallets' keys are never in it."""
+    from supervisor.backup import backup as run
+
+    raise typer.Exit(run(file, data_dir))
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")], data_dir: DataDir = _DATA_DIR) -> None:
+    """Make a new data directory, and the log at DATABASE_URL, from a backup."""
+    from supervisor.backup import restore as run
+
+    raise typer.Exit(run(file, data_dir))
+
+
+@app.command()
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the venue; 0 takes a free one.")] = 0,
     markets: Markets = None,
@@ -95,6 +113,25 @@ def sandbox(
     from actors.sandbox.alone import run
 
     run(port=port, markets=markets, start=start, seed=seed, speed=speed, data_dir=data_dir)
+
+
+@app.command()
+def chaos(
+    duration: Annotated[
+        float, typer.Option(min=1, help="Seconds for which it kills; starting a whole node again is not counted.")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of what is killed when.")] = 0,
+    agents: Annotated[int, typer.Option(min=1, max=200, help="How many agents.")] = 20,
+    targets: Annotated[str, typer.Option(help="What is killed, comma-separated.")] = _TARGETS,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the directory for study.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Kill the processes of a fleet of its own at random, and check that nothing was lost or done twice."""
+    from supervisor.chaos.plan import parse_targets
+    from supervisor.chaos.run import ChaosOptions
+    from supervisor.chaos.run import chaos as run
+
+    raise typer.Exit(run(ChaosOptions(duration, seed, agents, parse_targets(targets), as_json, keep)))
 
 
 @app.command()
@@ -166,6 +203,30 @@ def events(
             _print_event(event, as_json)
 
 
+@app.command()
+def logs(
+    agent: Agent,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come, until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines.")] = 50,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an agent's process has logged, oldest first."""
+    client = _client(url, token)
+    shown: dict[str, Any] | None = None
+    while True:
+        lines = client.get(f"/api/agents/{agent}/logs", limit=1000 if shown else limit)["logs"]
+        for line in lines[lines.index(shown) + 1 if shown in lines else 0 :]:
+            moment = datetime.fromtimestamp(line["timestamp"] / 1000).astimezone()
+            sentence = f"{moment:%H:%M:%S} {line['level']:<8} {line['message']}\n{line.get('exception', '')}".rstrip()
+            _print_json(line) if as_json else out.print(sentence, markup=False)
+        shown = lines[-1] if lines else shown
+        if not follow:
+            return
+        time.sleep(1.0)
+
+
 def _log(client: FleetClient, after: int, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Yield the events after a cursor, to the end of the log."""
     while True:
@@ -213,6 +274,17 @@ def kill_switch(
 
 
 @app.command()
+def reload(url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """Read the fleet file again: create the agents that are new, change those that it describes otherwise."""
+    answer = _client(url, token).post("/api/fleet/reload")
+    if as_json:
+        _print_json(answer)
+        return
+    for what in ("created", "changed"):
+        out.print(f"{what}: {', '.join(answer[what]) or 'none'}")
+
+
+@app.command()
 def doctor(url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """Check the fleet: does it answer, is it ready, do its books equal the venue's to the micro-unit."""
     client = _client(url, token)
@@ -253,9 +325,9 @@ def _print_event(event: dict[str, Any], as_json: bool) -> None:
         sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
         return
-    time = datetime.fromtimestamp(event["timestamp"] / 1000).astimezone().strftime("%H:%M:%S")
+    moment = datetime.fromtimestamp(event["timestamp"] / 1000).astimezone().strftime("%H:%M:%S")
     who = event["agentId"] or event["source"]
-    out.print(f"{event['seq']:>7} {time} {event['type']:<10} {who:<24} {_summary(event)}", soft_wrap=True, markup=False)
+    out.print(f"{event['seq']:>7} {moment} {event['type']:<10} {who:<24} {_summary(event)}", soft_wrap=True, markup=False)
 
 
 def _summary(event: dict[str, Any]) -> str:
@@ -301,5 +373,8 @@ def main() -> None:
 
 
 def _refuse(sentence: str, code: int) -> int:
+    if not sentence:
+        # The help was shown in its place.
+        return code
     sys.stderr.write(f"polyfleet: {' '.join(sentence.split())}\n")
     return code

@@ -32,7 +32,22 @@ class DataDirectory:
     @property
     def used(self) -> bool:
         """Whether a fleet ran here before."""
-        return (self.path / "ledger.db").exists()
+        return (self.path / "ledger.db").exists() or self.has_venue
+
+    @property
+    def has_venue(self) -> bool:
+        """Whether a simulated venue is kept here."""
+        return self.venue.exists()
+
+    @property
+    def venue(self) -> Path:
+        """The simulated venue's database."""
+        return self.path / "venue" / "venue.db"
+
+    @property
+    def identity(self) -> Path:
+        """The file with the id that this directory's log bears too."""
+        return self.path / "fleet_id"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

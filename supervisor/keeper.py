@@ -45,6 +45,12 @@ LEASE = 30.0
 _RETRY = 0.5
 
 
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 class Actors(Protocol):
     """Starts and finds agents' processes."""
 
@@ -65,6 +71,10 @@ class Surroundings:
     log_change: Callable[[AgentRecord, str, bool], Awaitable[int]]
     #: How many agents may be starting at once.
     slots: asyncio.Semaphore
+    #: Told of each failure that changed an agent's state.
+    failed: Callable[[str, Failed], None] = lambda agent_id, failed: None
+    #: Set unless the breaker holds back every start.
+    may_start: asyncio.Event = field(default_factory=_set_event)
     random: Random = field(default_factory=Random)
     wall: Callable[[], float] = time.time
     clock: Callable[[], float] = time.monotonic
@@ -112,6 +122,8 @@ class Keeper:
                 self.seq = await self._with.log_change(step.record, "state", False)
                 self.record = step.record
                 self._settled = self.settled
+                if isinstance(signal, Failed):
+                    self._with.failed(self.id, signal)
                 async with self._changed:
                     self._changed.notify_all()
             for effect in step.effects:
@@ -178,6 +190,9 @@ class Keeper:
             stack = await self._actor.stack() if self._actor else ""
             cause = f"{stack}\nits decision round has taken {beat.since_progress:.1f} s"
             await self.send(Failed(Failure.NO_PROGRESS, cause), life)
+        elif beat and beat.memory > policy.memory_limit:
+            cause = f"its private memory is {beat.memory:.0f} MB, and its limit {policy.memory_limit:g} MB"
+            await self.send(Failed(Failure.MEMORY, cause), life)
 
     async def _perform(self, effect: Effect, life: int) -> None:
         match effect:
@@ -198,6 +213,7 @@ class Keeper:
                 await self._until_done(self._broker.cancel_agent, self.id)
 
     async def _bring_up(self) -> None:
+        await self._with.may_start.wait()
         await self._until_wallet_is_ready()
         async with self._with.slots:
             if self.record.state is not AgentState.PENDING:
@@ -210,7 +226,7 @@ class Keeper:
             try:
                 self._actor = actor = await self._with.actors.launch(self.record.spec, life)
             except Unavailable as error:
-                await self.send(Failed(Failure.STARTUP, str(error)), life)
+                await self.send(Failed(Failure.STARTUP, str(error), external=True), life)
                 return
             await self._begin(actor, life)
         await self._take_charge(actor, life)
@@ -223,7 +239,7 @@ class Keeper:
         except AgentFailed as error:
             await self.send(error.failed, life)
         except TimeoutError:
-            await self.send(Failed(Failure.STARTUP, f"it did not start within {timeout:g} s"), life)
+            await self.send(Failed(Failure.STARTUP, f"it did not start within {timeout:g} s", external=True), life)
         else:
             self.last_beat, self.beat = self._with.clock(), None
             await self.send(Launched(pid), life)

@@ -2,20 +2,25 @@
 
 import os
 import socket
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from actors.config import SystemConfig
+from actors.ledger.retention import retention_from
 from actors.sandbox import recorded_world, recording
-from actors.storage import engine as storage
-from actors.storage.migration import upgrade
-from agents.errors import InvalidInput, Unavailable
+from actors.sandbox.service import FUNDS
+from agents.errors import InvalidInput
+from agents.money import text
+from agents.spec import AgentSpec
 from supervisor.api.access import access_from
 from supervisor.api.rate_limits import limits_from
 from supervisor.api.seed_routes import defaults_from
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
+from supervisor.log_claim import claim_log
 
 _MODES = ("sandbox", "paper", "live")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -46,22 +51,25 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     """
     _check_mode(options.mode)
     _check_host(options.host)
-    for read in (access_from, limits_from, defaults_from):
+    for read in (access_from, limits_from, defaults_from, retention_from):
         read(os.environ)
     if options.speed is not None and not 0 < options.speed <= 1_000_000:
         raise InvalidInput(f"--speed: {options.speed:g} is not possible; expected venue seconds per wall second, such as 60")
     if options.start is not None:
         _check_start(options.start)
     fleet = (options.fleet or default_fleet()).resolve()
-    read_fleet(fleet)
+    specs = read_fleet(fleet)
     directory = DataDirectory(usable(options.data_dir))
     notes = []
+    if directory.used or os.environ.get("DATABASE_URL"):
+        claim_log(directory, SystemConfig(str(directory.path)).database_url)
     if directory.used:
-        _check_log(SystemConfig(str(directory.path)).database_url)
         named = {"--markets": options.markets, "--start": options.start, "--seed": options.seed or None}
         if ignored := [name for name, value in named.items() if value is not None]:
             notes.append(f"{', '.join(ignored)} ignored: the venue in {directory.path} goes on where it stopped")
-    elif options.markets is not None:
+    else:
+        _check_budgets(specs, fleet)
+    if not directory.used and options.markets is not None:
         for _ in recording.read(str(options.markets)):
             pass
     with directory.locked():
@@ -83,6 +91,18 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     )
 
 
+def _check_budgets(specs: Sequence[AgentSpec], fleet: Path) -> None:
+    """The agents of a new sandbox share what its venue gives a wallet."""
+    given: Counter[str] = Counter()
+    for spec in specs:
+        given[spec.wallet] += spec.budget_micro
+        if given[spec.wallet] > FUNDS:
+            raise InvalidInput(
+                f"fleet file {fleet}: agent {spec.id}: budget: the agents of wallet {spec.wallet} are given more than the "
+                f"{text(FUNDS)} pUSD that a wallet of the sandbox has"
+            )
+
+
 def _check_mode(mode: str) -> None:
     if mode not in _MODES:
         raise InvalidInput(f"--mode: there is no mode {mode!r}; expected {', '.join(_MODES)}")
@@ -102,17 +122,6 @@ def _check_start(start: str) -> None:
 def _check_host(host: str) -> None:
     if host not in _LOOPBACK and not os.environ.get("POLYFLEET_API_TOKEN"):
         raise InvalidInput(f"--host: {host} can be reached by others; set POLYFLEET_API_TOKEN first, or use 127.0.0.1")
-
-
-def _check_log(url: str) -> None:
-    """Open the log as the ledger will, so that one which cannot be used is told of here."""
-    try:
-        with storage.reporting(url):
-            engine = storage.connect(url)
-            upgrade(engine)
-            engine.dispose()
-    except Unavailable as error:
-        raise InvalidInput(f"--data-dir: {error}; expected a polyfleet log or an empty directory") from None
 
 
 def _check_port(host: str, port: int) -> None:

@@ -45,7 +45,11 @@ _SHORT = 12
 
 _WRAPPER = """#!/bin/sh
 for argument; do
-    case "$argument" in *.cfg) sed -i 's/bind [*]*:/bind 127.0.0.1:/' "$argument" ;; esac
+    case "$argument" in *.cfg)
+        for port in "$RAY_SERVE_HAPROXY_STATS_PORT" "$RAY_SERVE_HAPROXY_METRICS_PORT"; do
+            sed -i "s/bind [*]*:$port\\b/bind 127.0.0.1:$port/" "$argument"
+        done ;;
+    esac
 done
 exec "{binary}" "$@"
 """

@@ -1,12 +1,14 @@
 """Which agents there are: created, changed and deleted by operators, kept by their keepers, and stored in the log."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from agents.errors import Conflict, InvalidInput, NotFound, Unavailable
+from agents.errors import Conflict, InvalidInput, NotFound, PolyfleetError, Unavailable
 from agents.fleet import AgentRecord, FleetState
 from agents.money import Micro, text
 from agents.spec import AgentSpec, AgentState, Desired
@@ -17,6 +19,15 @@ from supervisor.keeper import Keeper, Surroundings
 
 #: Seconds that the deletion of a running agent waits for it to stop.
 _STOP_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What reading the fleet file again did: the ids of the agents that it created and changed, and the latest seq."""
+
+    created: list[str]
+    changed: list[str]
+    seq: int
 
 
 class Registry:
@@ -59,7 +70,45 @@ class Registry:
         async with self._lock:
             for spec in specs:
                 if spec.id not in self.keepers:
+                    if spec.wallet in self._state().addresses:
+                        self._check_cash(spec.wallet, spec.budget_micro)
                     await self._add(spec)
+
+    async def reload(self, specs: list[AgentSpec]) -> Reloaded:
+        """Create the agents of a fleet file that are new and change those that it describes otherwise, all or nothing.
+
+        An agent that the file does not name stays as it is.
+
+        Raises:
+            Conflict, InvalidInput: if one of them cannot be; nothing was changed then.
+        """
+        async with self._lock:
+            new = [spec for spec in specs if spec.id not in self.keepers]
+            known = [(self.keepers[spec.id], spec) for spec in specs if spec.id in self.keepers]
+            changed = [(keeper, spec) for keeper, spec in known if spec != keeper.record.spec]
+            more: Counter[str] = Counter()
+            for spec in new:
+                self._check(spec)
+                more[spec.wallet] += spec.budget_micro
+            for keeper, spec in changed:
+                try:
+                    self._changed(keeper.record.spec, spec.wire())
+                    more[spec.wallet] += await self._growth(keeper, spec)
+                except PolyfleetError as error:
+                    raise type(error)(f"agent {spec.id}: {error}") from None
+            for wallet, budget in more.items():
+                self._check_cash(wallet, budget)
+            seqs = [await self._add(spec) for spec in new] + [await keeper.change(spec) for keeper, spec in changed]
+            return Reloaded([spec.id for spec in new], [spec.id for _, spec in changed], max(seqs, default=0))
+
+    async def _growth(self, keeper: Keeper, spec: AgentSpec) -> Micro:
+        """Return by how much a changed spec's budget grows; raises Conflict if it shrinks by cash that is bound."""
+        more = spec.budget_micro - keeper.record.spec.budget_micro
+        if more < 0:
+            free = (await self._with.broker_of(spec.wallet).account(spec.id)).cash
+            if free + more < 0:
+                raise Conflict(f"budget: only {text(free)} pUSD of the agent's budget are not bound; sell or cancel first")
+        return max(more, 0)
 
     async def _add(self, spec: AgentSpec) -> int:
         state, desired = (AgentState.PENDING, Desired.RUNNING) if spec.enabled else (AgentState.STOPPED, Desired.STOPPED)
@@ -75,13 +124,8 @@ class Registry:
         async with self._lock:
             keeper = self.keeper(agent_id)
             spec = self._changed(keeper.record.spec, changes)
-            more = spec.budget_micro - keeper.record.spec.budget_micro
-            if more > 0:
+            if more := await self._growth(keeper, spec):
                 self._check_cash(spec.wallet, more)
-            elif more < 0:
-                free = (await self._with.broker_of(spec.wallet).account(agent_id)).cash
-                if free + more < 0:
-                    raise Conflict(f"budget: only {text(free)} pUSD of the agent's budget are not bound; sell or cancel first")
             return await keeper.change(spec)
 
     def _changed(self, spec: AgentSpec, changes: dict[str, Any]) -> AgentSpec:

@@ -26,7 +26,8 @@ from agents.spec import AgentSpec
 from agents.validation import explain
 from supervisor.agent_actors import AgentActors
 from supervisor.application_watch import ApplicationWatch
-from supervisor.core.signals import Action, Control, FleetStarts, FleetStops
+from supervisor.core.breaker import Breaker, Deaths
+from supervisor.core.signals import Action, Control, Failed, FleetStarts, FleetStops
 from supervisor.fleet_file import read_fleet
 from supervisor.keeper import Keeper, Surroundings
 from supervisor.registry import Registry
@@ -65,7 +66,10 @@ class SupervisorService:
             broker_of=remote.broker_of,
             log_change=self._log_change,
             slots=asyncio.Semaphore(os.cpu_count() or 2),
+            failed=self._agent_failed,
         )
+        self._breaker = Breaker()
+        self._deaths = Deaths(self._tell_of_deaths)
         wallets = tuple(wallet.name for wallet in config.wallets)
         self._agents = Registry(self._surroundings, wallets, self._state)
         self._source: EventSource | None = None
@@ -84,6 +88,8 @@ class SupervisorService:
             # In a new cluster every process is another one, and none was restarted for that.
             known = record if resumed else ServiceRecord(restarts=record.restarts)
             self._run(ServiceKeeper(spec, self._config, known, self._log_service).keep())
+        if state.tripped:
+            self._surroundings.may_start.clear()
         self._agents.restore(state)
         await asyncio.gather(*(self._take_up(keeper, resumed) for keeper in self._agents.keepers.values()))
         await self._adopt_fleet_file()
@@ -133,10 +139,27 @@ class SupervisorService:
         """Start, stop, pause, resume or restart an agent."""
         return await self._agents.keeper(agent_id).send(Control(action))
 
+    async def reload(self) -> tuple[list[str], list[str], int]:
+        """Read the fleet file again: (created, changed, seq). Raises InvalidInput or Conflict, and changes nothing then."""
+        if self._config.fleet_file is None:
+            raise InvalidInput("this fleet was started without a fleet file")
+        specs = await asyncio.to_thread(read_fleet, Path(self._config.fleet_file))
+        done = await self._agents.reload(list(specs))
+        known = set(await self._ledger.document(_ROSTER) or ())
+        await self._ledger.put_document(_ROSTER, sorted(known | {spec.id for spec in specs}))
+        return done.created, done.changed, done.seq
+
     async def kill_switch(self, reason: str | None) -> int:
-        """Stop all trading and cancel all orders for a reason, or lift that with None."""
-        data = {"kind": "kill_switch", "on": reason is not None, "reason": reason or "lifted by an operator"}
+        """Stop all trading and cancel all orders for a reason, or lift that, and the breaker's halt, with None."""
+        return await self._throw(reason, by="operator")
+
+    async def _throw(self, reason: str | None, by: str) -> int:
+        data = {"kind": "kill_switch", "on": reason is not None, "reason": reason or "lifted by an operator", "by": by}
         (seq,) = await self._store(Type.RISK, data)
+        if by == "breaker":
+            self._surroundings.may_start.clear()
+        elif reason is None:
+            self._surroundings.may_start.set()
         halting = self._run(self._halt_brokers(reason))
         await asyncio.wait({halting}, timeout=_HALT_TIMEOUT)
         return seq
@@ -190,6 +213,27 @@ class SupervisorService:
             patience = patience + gap if gap > _AWAY else max(0.0, patience - gap)
             for keeper in list(self._agents.keepers.values()):
                 await keeper.examine(patience)
+            self._deaths.tick(last)
+
+    def _agent_failed(self, agent_id: str, failed: Failed) -> None:
+        now = time.monotonic()
+        self._deaths.note(agent_id, failed, now)
+        total = len(self._agents.keepers)
+        if self._surroundings.may_start.is_set() and (trip := self._breaker.note(agent_id, failed, now, total)):
+            # At once, so that nobody starts while it is on its way to the log.
+            self._surroundings.may_start.clear()
+            self._run(self._trip(trip.sentence(total)))
+
+    async def _trip(self, reason: str) -> None:
+        log.error("the breaker halts the fleet: %s", reason)
+        await self._throw(f"breaker: {reason}", by="breaker")
+
+    def _tell_of_deaths(self, agents: tuple[str, ...], cause: str) -> None:
+        message = f"{len(agents)} agents died together and are started again, a few at a time; the first: {cause}"
+        self._run(self._alert({"kind": "deaths", "agents": list(agents), "message": message}))
+
+    async def _alert(self, data: dict[str, Any]) -> None:
+        await self._store(Type.RISK, data)
 
     async def _halt_brokers(self, reason: str | None) -> None:
         async def halt(broker: Broker) -> None:

@@ -65,7 +65,11 @@ class Recovery:
             oldest = oldest or desk.matched_until - 2 * _OVERLAP
             before = page.next
             if before is None or (mine and max(data["timestamp"] for data in mine) // 1000 < oldest - _OVERLAP):
-                return
+                break
+        # Asked for last: what leaves the log while it is read is found here.
+        dropped = await desk.ledger.dropped_fills(desk.wallet.name)
+        desk.known.update((key, timestamp // 1000) for key, timestamp in dropped.items())
+        desk.matched_until = max([desk.matched_until, *(timestamp // 1000 for timestamp in dropped.values())])
 
     async def settle(self) -> None:
         """Settle every order by its id and book what was missed, until nothing is unknown.

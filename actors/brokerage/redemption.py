@@ -37,21 +37,9 @@ class Redemption:
         self._claims: set[str] = set()
         self._seen = 0
 
-    async def load(self) -> None:
-        """Read from the log which payouts are booked."""
-        after = 0
-        while True:
-            batch = await self._desk.ledger.poll(after, types=[Type.RESOLUTION])
-            for event in batch.events:
-                self.note(event)
-            if not batch.events:
-                return
-            after = batch.next
-
-    def note(self, event: Event) -> None:
-        """Take note of a payout in the log."""
-        if event.type is Type.RESOLUTION and event.data.get("wallet") == self._desk.wallet.name:
-            self._booked.add(event.data["txHash"])
+    def load(self) -> None:
+        """Take up from the folded log which payouts are booked."""
+        self._booked |= self._desk.fleet.payouts.get(self._desk.wallet.name, set())
 
     def due(self) -> list[str]:
         """Return the resolved markets of which the wallet holds shares."""

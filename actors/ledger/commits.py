@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +17,8 @@ _Waiting = tuple[Job, asyncio.Future[Outcome]]
 class GroupCommits:
     """Runs `commit` on a thread, one call at a time, and `publish` on the loop with what each has stored.
 
-    A job's outcome is known when it is on disk and published.
+    A job's outcome is known when it is on disk and published. When the log can be written again after it could not,
+    `recovered` is told for how many seconds that was and why.
     """
 
     def __init__(
@@ -24,6 +26,7 @@ class GroupCommits:
         commit: Callable[[Sequence[Job]], Commit],
         publish: Callable[[list[Stored]], None],
         thread: ThreadPoolExecutor,
+        recovered: Callable[[float, str], None],
     ) -> None:
         self._commit = commit
         self._publish = publish
@@ -31,7 +34,9 @@ class GroupCommits:
         self._queue: list[_Waiting] = []
         self._asked = asyncio.Event()
         self._closed = False
-        self._failing = False
+        self._recovered = recovered
+        #: When the log could not be written for the first time, and why; None while it can be.
+        self._failing: tuple[float, str] | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def run(self, job: Job) -> Outcome:
@@ -91,11 +96,14 @@ class GroupCommits:
                     outcome.set_result(result)
 
     def _report(self, error: Unavailable | None) -> None:
-        if error is not None and not self._failing:
+        if error is not None and self._failing is None:
             log.error("%s; writers wait and try again", error)
-        elif error is None and self._failing:
+            self._failing = time.monotonic(), str(error)
+        elif error is None and self._failing is not None:
+            since, reason = self._failing
+            self._failing = None
             log.warning("the log can be written again")
-        self._failing = error is not None
+            self._recovered(time.monotonic() - since, reason)
 
 
 def _fail(outcome: asyncio.Future[Outcome], error: Exception) -> None:

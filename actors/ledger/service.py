@@ -10,16 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar, cast
 
+from actors.ledger import snapshots
 from actors.ledger.commits import GroupCommits
 from actors.ledger.followers import Followers
 from actors.ledger.recent import RecentEvents
+from actors.ledger.retention import Retention, retention_from
+from actors.ledger.upkeep import EVERY, Cut, Upkeep
 from actors.storage.engine import BUSY_TIMEOUT
 from actors.storage.jobs import Append, OpenSource, PutDocument, Stored
 from actors.storage.reader import LogReader
 from actors.storage.rows import encode
 from actors.storage.writer import LogWriter
 from actors.system import SystemConfig
-from agents.errors import InvalidInput
+from agents.errors import InvalidInput, PolyfleetError
 from agents.events import Event, Type
 from agents.fleet import FleetState
 from agents.ports import Batch, Page
@@ -39,6 +42,9 @@ _READERS = 2
 #: Events that are folded in one go at the start.
 _CHUNK = 5000
 
+#: What the ledger's own events come from.
+_SOURCE = "ledger"
+
 #: What each kind of history is made of; orders are kept apart, as their latest states.
 _KINDS: dict[str, frozenset[str] | None] = {
     "decisions": frozenset({Type.DECISION}),
@@ -51,17 +57,30 @@ _KINDS: dict[str, frozenset[str] | None] = {
 class LedgerService:
     """Implements `agents.ports.Ledger` on the loop of its process; one thread writes, a few read.
 
-    `clock` tells seconds of a monotonic clock; `busy_timeout` is for how many seconds a commit waits for a locked database.
+    `clock` tells seconds of a monotonic clock, `wall` those of the epoch; `busy_timeout` is for how many seconds a commit
+    waits for a locked database; a snapshot is taken `every` so many events. `retention` is the environment's unless given.
     """
 
     def __init__(
-        self, config: SystemConfig, *, clock: Callable[[], float] = time.monotonic, busy_timeout: float = BUSY_TIMEOUT
+        self,
+        config: SystemConfig,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        busy_timeout: float = BUSY_TIMEOUT,
+        retention: Retention | None = None,
+        every: int = EVERY,
     ) -> None:
         self._url = config.database_url
         self._busy_timeout = busy_timeout
+        self._retention = retention
+        self._every = every
+        self._wall = wall
         self._clock = clock
         self._head = 0
         self._floor = 1
+        #: The seq of the snapshot that it began with.
+        self._folded_to = 0
         self._state = FleetState()
         self._counts: Counter[tuple[str | None, str]] = Counter()
         self._recent = RecentEvents()
@@ -73,6 +92,7 @@ class LedgerService:
 
     async def start(self) -> None:
         """Open the log and fold it. Raises InvalidInput for a database that is not ours, Unavailable if it cannot be used."""
+        retention = self._retention or retention_from()
         self._writer = LogWriter(self._url, self._busy_timeout)
         self._reader = LogReader(self._url, self._busy_timeout, _READERS)
         try:
@@ -80,11 +100,18 @@ class LedgerService:
         except BaseException:
             self._close()
             raise
-        self._commits = GroupCommits(self._writer.commit, self._publish, self._write_thread)
+        self._commits = GroupCommits(self._writer.commit, self._publish, self._write_thread, self._recovered)
+        self._upkeep = Upkeep(
+            *(self._writer, self._reader, self._write_thread, retention, self._cut, self._raise_floor),
+            behind=self._head - self._folded_to,
+            every=self._every,
+            wall=self._wall,
+        )
 
     async def stop(self) -> None:
-        """Store what was asked for, then close the database."""
+        """Store what was asked for and a snapshot, then close the database."""
         await self._commits.close()
+        await self._upkeep.close()
         self._close()
 
     async def open_source(self, source: str) -> int:
@@ -143,11 +170,7 @@ class LedgerService:
 
     async def snapshot(self) -> FleetState:
         """Return the folded state up to the head: a copy of the caller's own."""
-        seq, pickled = self._snapshot
-        if seq != self._head:
-            pickled = pickle.dumps(self._state, pickle.HIGHEST_PROTOCOL)
-            self._snapshot = (self._head, pickled)
-        return cast(FleetState, pickle.loads(pickled))  # noqa: S301
+        return cast(FleetState, pickle.loads(self._pickled()))  # noqa: S301
 
     async def history(self, kind: str, agent: str | None = None, *, limit: int = 100, before: int | None = None) -> Page:
         """Return `decisions`, `trades`, `forecasts`, `events` or `orders` (latest state of each), newest first.
@@ -182,6 +205,10 @@ class LedgerService:
         """Return the latest data of one order (with agentId and created), or None."""
         return await self._ask(self._reader.order, order_id)
 
+    async def dropped_fills(self, wallet: str) -> dict[str, int]:
+        """Return fills whose events have left the log, as far as the venue may report them again: trade id/order id to time."""
+        return await self._ask(self._reader.fills, wallet)
+
     async def document(self, name: str) -> Any | None:
         """Return a stored JSON document (settings and the like), or None."""
         return await self._ask(self._reader.document, name)
@@ -195,15 +222,19 @@ class LedgerService:
         await self._commits.run(PutDocument(name, text))
 
     async def _after(self, seq: int, limit: int, agent: str | None, types: frozenset[str] | None) -> tuple[list[Event], int]:
-        """Return the events after a seq, and the seq up to which none is missing."""
+        """Return the events after a seq, and the seq up to which none is missing but those below the floor."""
         head = self._head
         if seq >= head:
             return [], seq
+        seq = max(seq, self._floor - 1)
         if self._recent.reaches(seq):
             events = self._recent.after(seq, limit, agent, types)
         else:
             stored = await self._ask(self._reader.events, seq, head, limit, agent, types)
-            events = [one.event for one in stored]
+            # What has sunk below the floor meanwhile is told as a gap, so it must not come as well.
+            events = [one.event for one in stored if one.event.seq >= self._floor]
+            if len(stored) == limit:
+                return events, stored[-1].event.seq
         return events, events[-1].seq if len(events) == limit else head
 
     async def _ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -215,18 +246,20 @@ class LedgerService:
         started = time.perf_counter()
         head = self._writer.open()
         self._floor = self._reader.floor()
-        self._counts.update(self._reader.counts())
+        if folded := snapshots.newest(self._reader.snapshots(), self._floor):
+            self._head, self._state, self._counts = folded
+        self._folded_to = self._head
         while self._head < head:
             stored = self._reader.events(self._head, head, _CHUNK)
             self._fold(stored)
-        log.info("the log has %d events, folded in %.1f s", head, time.perf_counter() - started)
+        log.info("the log reaches %d, folded from %d on in %.1f s", head, self._folded_to + 1, time.perf_counter() - started)
 
     def _publish(self, stored: list[Stored]) -> None:
         """Show what a commit has stored to all who look, on the loop."""
         if not stored:
             return
         self._fold(stored)
-        self._counts.update((one.event.agent_id, str(one.event.type)) for one in stored)
+        self._upkeep.note(stored)
         self._news.set()
         self._news = asyncio.Event()
 
@@ -237,8 +270,37 @@ class LedgerService:
             except Exception:
                 # It is on disk for ever: refusing to go on would end the fleet for one bad event.
                 log.exception("event %s (seq %d) could not be folded; it is left out", one.event.id, one.event.seq)
+        self._counts.update((one.event.agent_id, str(one.event.type)) for one in stored)
         self._recent.extend(stored)
         self._head = stored[-1].event.seq
+
+    def _pickled(self) -> bytes:
+        seq, pickled = self._snapshot
+        if seq != self._head:
+            pickled = pickle.dumps(self._state, pickle.HIGHEST_PROTOCOL)
+            self._snapshot = (self._head, pickled)
+        return pickled
+
+    def _cut(self) -> Cut:
+        pending = frozenset(key.split("/")[1] for key in self._state.portfolio.pending)
+        return Cut(self._head, self._floor, self._pickled(), self._counts.copy(), pending)
+
+    def _recovered(self, seconds: float, reason: str) -> None:
+        self._telling = asyncio.get_running_loop().create_task(self._tell(seconds, reason))
+
+    async def _tell(self, seconds: float, reason: str) -> None:
+        """Log for how long nothing could be logged, as an event of a life of its own."""
+        message = f"nothing could be logged for {seconds:.1f} s, and nobody traded: {reason}"
+        try:
+            life = await self.open_source(_SOURCE)
+            data = {"message": message, "code": "store"}
+            await self.append([Event(f"{_SOURCE}/{life}/1", Type.ERROR, _SOURCE, None, life, int(self._wall() * 1000), data)])
+        except PolyfleetError as error:
+            log.warning("the log cannot say this: %s (%s)", message, error)
+
+    def _raise_floor(self, seq: int) -> None:
+        """Tell readers of a gap before it is made, so that none meets one unannounced."""
+        self._floor = seq
 
     def _close(self) -> None:
         self._write_thread.shutdown()

@@ -1,12 +1,17 @@
 """Brings a database to the schema of this version, or says in one sentence why it cannot."""
 
+from functools import cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, func, inspect, select
 
 from agents.errors import InvalidInput
+
+#: The lock that keeps two processes from upgrading one PostgreSQL database at a time; SQLite knows one writer anyway.
+_LOCK = 0x706F6C79
 
 
 def upgrade(engine: Engine) -> None:
@@ -15,15 +20,25 @@ def upgrade(engine: Engine) -> None:
     Raises:
         InvalidInput: if the database belongs to a newer version of polyfleet, or to something else.
     """
-    config = Config()
-    config.set_main_option("script_location", "actors.storage:migrations")
+    config, scripts = _scripts()
     with engine.begin() as connection:
-        _check(connection, ScriptDirectory.from_config(config))
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        if _found(connection, scripts) == (scripts.get_current_head(),):
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _check(connection: Connection, scripts: ScriptDirectory) -> None:
+@cache
+def _scripts() -> tuple[Config, ScriptDirectory]:
+    config = Config()
+    config.set_main_option("script_location", "actors.storage:migrations")
+    return config, ScriptDirectory.from_config(config)
+
+
+def _found(connection: Connection, scripts: ScriptDirectory) -> tuple[str, ...]:
+    """Return the revisions that a database is at; raises InvalidInput if we cannot upgrade it."""
     where = connection.engine.url.render_as_string(hide_password=True)
     known = {script.revision for script in scripts.walk_revisions()}
     found = MigrationContext.configure(connection).get_current_heads()
@@ -34,3 +49,4 @@ def _check(connection: Connection, scripts: ScriptDirectory) -> None:
         )
     if not found and (tables := inspect(connection).get_table_names()):
         raise InvalidInput(f"the database at {where} is not a polyfleet log (it has a table {tables[0]!r}); use another one")
+    return found

@@ -8,10 +8,14 @@ from sqlalchemy import ColumnElement, func, select
 
 from actors.storage.engine import connect, reporting
 from actors.storage.jobs import Stored
+from actors.storage.retention import DROPPED_ORDERS, StoredSnapshot
 from actors.storage.rows import fetch_events, select_events
-from actors.storage.schema import documents, events, orders, signed
+from actors.storage.schema import documents, events, fills, meta, orders, signed, snapshots
 from agents.events import Type
 from agents.orders import UNSETTLED
+
+#: Bytes that PostgreSQL takes for an event, or an order, beside its data: its other fields, and its indexes.
+_EVENT, _ORDER = 450, 600
 
 
 class LogReader:
@@ -30,11 +34,47 @@ class LogReader:
         with reporting(self._url), self._engine.connect() as connection:
             return connection.scalar(select(func.min(events.c.seq))) or 1
 
-    def counts(self) -> dict[tuple[str | None, str], int]:
-        """Return how many events there are by agent and type."""
-        query = select(events.c.agent_id, events.c.type, func.count()).group_by(events.c.agent_id, events.c.type)
+    def snapshots(self) -> list[StoredSnapshot]:
+        """Return the stored snapshots, newest first."""
+        query = select(snapshots.c.seq, snapshots.c.version, snapshots.c.state, snapshots.c.counts)
         with reporting(self._url), self._engine.connect() as connection:
-            return {(agent, type): count for agent, type, count in connection.execute(query)}
+            return [StoredSnapshot(*row) for row in connection.execute(query.order_by(snapshots.c.seq.desc()))]
+
+    def size(self) -> int:
+        """Return how many bytes the database takes, without what it has free for new rows.
+
+        PostgreSQL does not tell that; it is reckoned from the texts and what their rows and indexes take besides.
+        """
+        with reporting(self._url), self._engine.connect() as connection:
+            if self._engine.dialect.name == "sqlite":
+                pages, free, size = (
+                    int(connection.exec_driver_sql(f"pragma {name}").scalar_one())
+                    for name in ("page_count", "freelist_count", "page_size")
+                )
+                return (pages - free) * size
+            return sum(
+                int(connection.scalar(select(func.coalesce(func.sum(func.octet_length(table.c.data) + beside), 0))) or 0)
+                for table, beside in ((events, _EVENT), (orders, _ORDER))
+            )
+
+    def aged(self, first: int, last: int, before: int) -> int:
+        """Return the seq up to which the events from `first` to `last` are older than a time, 0 if the first is not."""
+        young = select(func.min(events.c.seq)).where(events.c.seq.between(first, last), events.c.timestamp >= before)
+        with reporting(self._url), self._engine.connect() as connection:
+            youngest = connection.scalar(young)
+        return last if youngest is None else 0 if youngest == first else youngest - 1
+
+    def timestamp(self, seq: int) -> int:
+        """Return the time of the first event from a seq on, 0 if there is none."""
+        query = select(events.c.timestamp).where(events.c.seq >= seq).order_by(events.c.seq).limit(1)
+        with reporting(self._url), self._engine.connect() as connection:
+            return connection.scalar(query) or 0
+
+    def fills(self, wallet: str) -> dict[str, int]:
+        """Return the wallet's fills whose events have left the log, as far as they may matter, with their times."""
+        query = select(fills.c.key, fills.c.timestamp).where(fills.c.wallet == wallet)
+        with reporting(self._url), self._engine.connect() as connection:
+            return {key: timestamp for key, timestamp in connection.execute(query)}
 
     def events(
         self, after: int, until: int, limit: int, agent: str | None = None, types: Collection[str] | None = None
@@ -59,12 +99,15 @@ class LogReader:
             return [_order(row) for row in connection.execute(query.order_by(orders.c.seq.desc()).limit(limit))]
 
     def count_orders(self, agent: str | None = None) -> int:
-        """Return how many orders there are."""
-        query = select(func.count()).select_from(orders)
+        """Return how many orders there were, those that were dropped among them."""
+        there = select(func.count()).select_from(orders)
         if agent is not None:
-            query = query.where(orders.c.agent_id == agent)
+            there = there.where(orders.c.agent_id == agent)
+        text = select(meta.c.value).where(meta.c.name == DROPPED_ORDERS)
         with reporting(self._url), self._engine.connect() as connection:
-            return connection.scalar(query) or 0
+            count, dropped = connection.execute(select(there.scalar_subquery(), text.scalar_subquery())).one()
+        gone: dict[str, int] = json.loads(dropped or "{}")
+        return int(count) + (sum(gone.values()) if agent is None else gone.get(agent, 0))
 
     def order(self, order_id: str) -> dict[str, Any] | None:
         """Return the latest state of one order, or None."""

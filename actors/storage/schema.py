@@ -53,7 +53,7 @@ events = Table(
     sqlite_strict=True,
 )
 
-#: The latest state of every order; `created` and `seq` are those of its first event.
+#: The latest state of every order; `created` and `seq` are those of its first event, `updated` is the time of its latest.
 orders = Table(
     "orders",
     metadata,
@@ -64,9 +64,11 @@ orders = Table(
     Column("created", Whole, nullable=False),
     Column("seq", Whole, nullable=False),
     Column("data", Text, nullable=False),
+    Column("updated", Whole, nullable=False, server_default="0"),
     Index(None, "agent_id", "seq"),
     Index(None, "seq"),
     Index(None, "wallet", "status"),
+    Index(None, "updated"),
     sqlite_strict=True,
 )
 
@@ -76,6 +78,28 @@ signed = Table(
     metadata,
     Column("order_id", Text, ForeignKey("orders.order_id"), primary_key=True),
     Column("payload", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+#: The folded state up to a seq as JSON text, and how many events there were until then by agent and type.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("seq", Whole, primary_key=True, autoincrement=False),
+    Column("version", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+#: Fills whose events have left the log, as far as the venue may still report them.
+fills = Table(
+    "fills",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("wallet", Text, nullable=False),
+    Column("timestamp", Whole, nullable=False),
+    Index(None, "wallet", "timestamp"),
     sqlite_strict=True,
 )
 

@@ -1,7 +1,8 @@
 """The log's one writer: jobs in, one transaction, outcomes out. Used by one thread."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -13,6 +14,8 @@ from actors.storage.rows import event_row, fetch_events, select_events
 from actors.storage.schema import documents, events, meta, orders, signed, sources
 from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Type
+
+T = TypeVar("T")
 
 #: The name in `meta` of the number that each opening of the log for writing raises by one.
 _WRITER = "writer"
@@ -56,35 +59,45 @@ class LogWriter:
 
     def commit(self, jobs: Sequence[Job]) -> Commit:
         """Store what the jobs ask for, all of them in one transaction; a stale one is refused alone."""
-        with reporting(self._url):
-            with self._engine.begin() as connection:
-                if connection.scalar(_OWNER) != str(self._epoch):
-                    raise Unavailable("another process has opened the log for writing; this ledger must end")
-                # A commit that failed may have come through all the same; until this one has, look at the disk again.
-                missed = [] if self._in_step else self._catch_up(connection)
-                self._in_step = False
-                head = self._head + len(missed)
-                lives = dict(self._lives)
-                outcomes = [_admitted(job, lives) for job in jobs]
-                admitted = {
-                    place: job
-                    for place, job in enumerate(jobs)
-                    if isinstance(job, Append) and not isinstance(outcomes[place], StaleIncarnation)
-                }
-                stored = _store_events(connection, head, admitted, outcomes)
-                _store_signed(connection, admitted.values())
-                opened = {name: life for name, life in lives.items() if life != self._lives.get(name)}
-                _merge_sources(connection, {name: {"name": name, "incarnation": life} for name, life in opened.items()})
-                written = {job.name: job.text for job in jobs if isinstance(job, PutDocument)}
-                _merge_documents(connection, {name: {"name": name, "content": text} for name, text in written.items()})
-            self._head = head + len(stored)
-            self._lives = lives
-            self._in_step = True
+        with self._owned() as connection:
+            # A commit that failed may have come through all the same; until this one has, look at the disk again.
+            missed = [] if self._in_step else self._catch_up(connection)
+            self._in_step = False
+            head = self._head + len(missed)
+            lives = dict(self._lives)
+            outcomes = [_admitted(job, lives) for job in jobs]
+            admitted = {
+                place: job
+                for place, job in enumerate(jobs)
+                if isinstance(job, Append) and not isinstance(outcomes[place], StaleIncarnation)
+            }
+            stored = _store_events(connection, head, admitted, outcomes)
+            _store_signed(connection, admitted.values())
+            opened = {name: life for name, life in lives.items() if life != self._lives.get(name)}
+            _merge_sources(connection, {name: {"name": name, "incarnation": life} for name, life in opened.items()})
+            written = {job.name: job.text for job in jobs if isinstance(job, PutDocument)}
+            _merge_documents(connection, {name: {"name": name, "content": text} for name, text in written.items()})
+        self._head = head + len(stored)
+        self._lives = lives
+        self._in_step = True
         return Commit(outcomes, missed + stored)
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Do other work on the log in one transaction; it must not add events."""
+        with self._owned() as connection:
+            return work(connection)
 
     def close(self) -> None:
         """Give the database back; SQLite then writes its journal into it."""
         self._engine.dispose()
+
+    @contextmanager
+    def _owned(self) -> Iterator[Connection]:
+        """Begin a transaction as the one writer."""
+        with reporting(self._url), self._engine.begin() as connection:
+            if connection.scalar(_OWNER) != str(self._epoch):
+                raise Unavailable("another process has opened the log for writing; this ledger must end")
+            yield connection
 
     def _catch_up(self, connection: Connection) -> list[Stored]:
         self._lives = {name: life for name, life in connection.execute(_LIVES)}
@@ -142,6 +155,7 @@ def _order_row(row: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any
         "created": row["timestamp"],
         "seq": row["seq"],
         "data": row["data"],
+        "updated": row["timestamp"],
     }
 
 

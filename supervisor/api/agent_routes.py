@@ -1,5 +1,6 @@
 """The routes of `/api/agents`: list, create, change, control, and each agent's history."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
+from actors import naming
 from agents.errors import InvalidInput
 from agents.fleet import AgentRecord
 from agents.spec import AgentSpec, AgentState
@@ -38,6 +40,12 @@ class Deleted(TypedDict):
 
     success: bool
     id: str
+
+
+class Logs(TypedDict):
+    """Lines of a log, oldest first: each {timestamp, level, actor, pid, logger, message, exception?}."""
+
+    logs: list[dict[str, Any]]
 
 
 class _Page(TypedDict):
@@ -105,6 +113,7 @@ def agent_routes(context: FleetContext) -> APIRouter:
         _control_route(router, context, action, summary)
     for name, answer in _HISTORIES.items():
         _history_route(router, context, name, answer)
+    _log_route(router, context)
 
     @router.get("/{agent_id}/positions")
     async def get_positions(agent_id: AgentId, limit: Limit = 1000) -> Positions:
@@ -157,6 +166,15 @@ def _registry_routes(router: APIRouter, context: FleetContext) -> None:
         context.agent(agent_id)
         await context.settle(await context.supervisor.delete(agent_id))
         return {"success": True, "id": agent_id}
+
+
+def _log_route(router: APIRouter, context: FleetContext) -> None:
+    @router.get("/{agent_id}/logs")
+    async def logs(agent_id: AgentId, limit: Limit = 100) -> Logs:
+        """Return the newest lines that the agent's process has logged on this machine, oldest first."""
+        context.agent(agent_id)
+        found = await asyncio.to_thread(context.actor_log, naming.agent(agent_id), limit)
+        return {"logs": found}
 
 
 def _control_route(router: APIRouter, context: FleetContext, action: str, summary: str) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from actors.event_source import EventSource
@@ -79,6 +79,8 @@ class FleetContext:
     venue: Callable[[], Awaitable[Endpoints]]
     limits: RateLimits
     mode: str = "sandbox"
+    #: Returns the newest lines of an actor's log, oldest first.
+    actor_log: Callable[[str, int], list[dict[str, Any]]] = lambda name, limit: []
     defaults: SeedConfig = field(default_factory=lambda: SeedConfig(maxTradeAmount=100.0, minConfidence=0.7))
     clock: Callable[[], int] = wall_clock
     source: str = field(default_factory=lambda: f"api:{secrets.token_hex(8)}")
@@ -135,10 +137,12 @@ class FleetContext:
         """Return what each known token is worth now; empty while the feed cannot be asked."""
         return quotes(await self.markets.get_or([]))
 
-    async def publish(self, kind: Type, data: dict[str, Any]) -> tuple[str, int]:
-        """Store an outside system's event and return its id and seq."""
+    async def publish(self, make: Callable[[str, int], tuple[Type, dict[str, Any]]]) -> tuple[str, int]:
+        """Store an outside system's event, whose type and data are made for its id and time; return its id and seq."""
         events = await self._events.get()
-        event = events.event(kind, data)
+        event = events.event(Type.INFO, {})
+        kind, data = make(event.id, event.timestamp)
+        event = replace(event, type=kind, data=data)
         [seq] = await events.store([event], patience=_SETTLE)
         return event.id, seq
 

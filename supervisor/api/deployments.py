@@ -3,13 +3,14 @@
 Building either one sees to it that the supervisor runs, so `serve deploy serve_config.yaml` on any cluster gives the system.
 """
 
+import functools
 import os
 from typing import Any
 
 import ray
 from ray import serve
 
-from actors import remote
+from actors import process_log, remote
 from actors.config import SystemConfig
 from actors.follower import Follower
 from actors.venue_location import locate
@@ -44,6 +45,7 @@ class RestReplica:
             venue=lambda: locate(self._config),
             limits=RateLimits(supervisor, limits_from(os.environ)),
             mode=self._config.mode,
+            actor_log=functools.partial(process_log.newest, self._config.data_dir),
             defaults=defaults_from(os.environ),
         )
         return rest_app(context, access_from(os.environ), address_header=os.environ.get("POLYFLEET_ADDRESS_HEADER", ""))

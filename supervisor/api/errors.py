@@ -99,6 +99,8 @@ def explain(errors: Sequence[Mapping[str, Any]]) -> tuple[str, list[dict[str, An
     first = details[0]
     if first["type"] == "json_invalid":
         return "The body is not valid JSON", details
+    if first["type"].startswith("union_tag"):
+        return f"type: {first['message']}", details
     if not first["field"]:
         return "The body must be a JSON object, sent with Content-Type: application/json", details
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""

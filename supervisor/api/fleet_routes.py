@@ -69,11 +69,20 @@ class Halted(TypedDict):
     halted: str | None
 
 
+class Reloaded(TypedDict):
+    """The agents that reading the fleet file again has created and changed."""
+
+    success: bool
+    created: list[str]
+    changed: list[str]
+
+
 def fleet_routes(context: FleetContext) -> APIRouter:
     """Return the routes."""
     router = APIRouter(route_class=StrictRoute, tags=["fleet"])
     _view_routes(router, context)
     _market_routes(router, context)
+    _reload_route(router, context)
     _kill_switch_routes(router, context)
     return router
 
@@ -120,6 +129,16 @@ def _market_routes(router: APIRouter, context: FleetContext) -> None:
         if view is None:
             raise NotFound(f"There is no market {market_id!r}; GET /api/markets lists them")
         return market_views.market_book(view)
+
+
+def _reload_route(router: APIRouter, context: FleetContext) -> None:
+    @router.post("/api/fleet/reload")
+    async def reload() -> Reloaded:
+        """Read the fleet file again: create the agents that are new, change those that it describes otherwise."""
+        created, changed, seq = await context.supervisor.reload()
+        if seq:
+            await context.settle(seq)
+        return {"success": True, "created": created, "changed": changed}
 
 
 def _kill_switch_routes(router: APIRouter, context: FleetContext) -> None:

@@ -1,5 +1,6 @@
 """The log over REST: read it from a cursor, and publish into it."""
 
+import functools
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
@@ -60,7 +61,7 @@ def log_routes(context: FleetContext) -> APIRouter:
     @router.post("/api/notifications", status_code=201)
     async def publish(publication: Annotated[Publication, Body()]) -> Published:
         """Publish one of the seed's notification types to all clients of the hub."""
-        event_id, seq = await context.publish(*event_of(publication))
+        event_id, seq = await context.publish(functools.partial(event_of, publication))
         return {"success": True, "id": event_id, "seq": seq}
 
     return router

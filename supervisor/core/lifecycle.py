@@ -123,15 +123,14 @@ def _control(record: AgentRecord, action: Action) -> Step:
 
 
 def _failed(record: AgentRecord, failed: Failed, now: int, random: Random) -> Step:
+    if record.state is S.STOPPING:
+        # It died while it was to stop, most likely because it was ended: for its operator that is the same.
+        return Step(record, (Kill(),))
     policy = record.spec.restart
     failed_record = replace(record, last_error=f"{failed.failure}: {failed.cause}"[:_CAUSE], pid=None, started_at=None)
-    if record.state is S.STOPPING:
-        # It died while it was to stop: for its operator that is the same.
-        return Step(failed_record, (Kill(),))
     stable = record.started_at is not None and now - record.started_at >= policy.stable_after * 1000
     failures = 1 if stable else record.failures + 1
-    first_line = failed.cause.strip().splitlines()[-1] if failed.cause.strip() else str(failed.failure)
-    cause = f"{failed.failure}: {first_line[:300]}"
+    cause = f"{failed.failure}: {failed.summary}"
     if policy.type == "temporary":
         return Step(_at_rest(failed_record, cause), (Kill(), CancelOrders()))
     if failed.final or backoff.exhausted(policy, record.restart_times, now):

@@ -15,6 +15,11 @@ class Failure(StrEnum):
     EXCEPTION = "exception"
     HUNG = "hung"
     NO_PROGRESS = "no_progress"
+    #: Its private memory was over its limit.
+    MEMORY = "memory"
+    #: The machine had no memory left.
+    OOM = "oom"
+    NODE_LOST = "node_lost"
     LOST = "lost"
 
 
@@ -44,11 +49,21 @@ class Launched:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It died, hung or could not start. A `final` failure would only repeat itself: it is not restarted."""
+    """It died, hung or could not start. A `final` failure would only repeat itself: it is not restarted.
+
+    An `external` one has no cause of the agent's own, whatever kind it is: a machine that was too slow to start it.
+    """
 
     failure: Failure
     cause: str
     final: bool = False
+    external: bool = False
+
+    @property
+    def summary(self) -> str:
+        """The last line of the cause, which says most."""
+        lines = self.cause.strip().splitlines()
+        return lines[-1][:300] if lines else str(self.failure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,10 @@ async def test_a_full_disk_refuses_whole_batches_and_later_ones_go_on(tmp_path: 
 
     again = LedgerService(SystemConfig(str(tmp_path)))
     await again.start()
-    seqs = [event.seq for after in (0, 1000, 2000) for event in (await again.poll(after)).events]
-    assert seqs == acknowledged == list(range(1, 2001))
+    events = [event for after in (0, 1000, 2000) for event in (await again.poll(after)).events]
+    assert [event.seq for event in events] == list(range(1, 2002))
+    assert [event.seq for event in events if event.source == "agent:a"] == acknowledged
+    (told,) = [event for event in events if event.source == "ledger"]
+    assert (told.type, told.data["code"]) == (Type.ERROR, "store")
     assert len({event["id"] for event in (await again.history("events", limit=1000)).items}) == 1000
     await again.stop()

@@ -1,6 +1,5 @@
 import asyncio
 import json
-import os
 import random
 import sys
 from pathlib import Path
@@ -16,12 +15,10 @@ async def until_killed(
     data_dir: Path, unacknowledged: dict[int, list[int]], acknowledged: dict[int, int], answers: int | None
 ) -> None:
     """Run a ledger, ask it for all that is not acknowledged, and kill it after some answers (None: after the last)."""
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.contract.ledger.served_ledger", str(data_dir)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=environment,
     )
     assert process.stdin
     assert process.stdout
@@ -44,7 +41,7 @@ async def until_killed(
             unacknowledged.pop(json.loads(line)[0][0])
 
 
-async def test_every_acknowledged_event_survives_sigkill_once_and_without_a_gap(tmp_path: Path) -> None:
+async def test_every_acknowledged_event_survives_sigkill_once_and_without_a_gap(tmp_path: Path, database: str) -> None:
     chance = random.Random(7)
     acknowledged: dict[int, int] = {}
     unacknowledged: dict[int, list[int]] = {}

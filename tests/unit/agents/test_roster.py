@@ -23,7 +23,7 @@ def test_agents_keep_their_order_and_their_fields() -> None:
         (None, 'f: expected "agents:" with a list of agents below it'),
         ([A], 'f: expected "agents:" with a list of agents below it'),
         ({"agents": A}, 'f: expected "agents:" with a list of agents below it'),
-        ({"agents": [], "agent": 1}, "f: there is no field 'agent'; only \"agents\" is known here"),
+        ({"agents": [], "agent": 1}, "f: there is no field 'agent'; only \"agents\" and \"defaults\" are known here"),
         ({"agents": ["a"]}, "f: agent 1: expected fields such as id and strategy, not 'a'"),
         ({"agents": [{1: 2}]}, "f: agent 1: expected fields such as id and strategy, not '{1: 2}'"),
         ({"agents": [A, {"id": "b"}, A]}, "f: agent 2 (b): strategy: it is missing"),
@@ -53,3 +53,22 @@ def test_one_spec_is_checked_as_a_rosters_are() -> None:
     assert parse_spec(A).id == "a"
     with pytest.raises(InvalidInput, match=r"params\.stake: input should be greater than or equal to 1, not 0"):
         parse_spec(A | {"params": {"stake": 0}})
+
+
+def test_defaults_stand_for_what_an_agent_does_not_say() -> None:
+    content = {
+        "defaults": {"budget": 50, "restart": {"type": "transient", "maxRestarts": 9}},
+        "agents": [
+            {"id": "a", "strategy": "momentum"},
+            {"id": "b", "strategy": "momentum", "budget": 70, "restart": {"maxRestarts": 2}},
+        ],
+    }
+    first, second = parse_roster(content, "fleet file f.yaml")
+    assert (first.budget, first.restart.type, first.restart.max_restarts) == (50, "transient", 9)
+    assert (second.budget, second.restart.type, second.restart.max_restarts) == (70, "transient", 2)
+
+
+@pytest.mark.parametrize("defaults", [3, {"id": "x"}, {"restart": "often"}, {1: 2}])
+def test_defaults_that_are_none_are_refused(defaults: object) -> None:
+    with pytest.raises(InvalidInput, match=r"f\.yaml: defaults: expected fields of agents"):
+        parse_roster({"defaults": defaults, "agents": []}, "fleet file f.yaml")

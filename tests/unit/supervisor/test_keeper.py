@@ -226,6 +226,32 @@ async def test_an_agent_that_beats_but_ends_no_round_fails() -> None:
     assert "no_progress" in (world.keeper.record.last_error or "")
 
 
+async def test_an_agent_over_its_memory_limit_fails() -> None:
+    world = await started(RestartPolicy(memory_limit=200))
+    world.keeper.take(1, Beat(pid=1, loop_lag=0, since_progress=0, rounds=5, memory=199.0))
+    await world.keeper.examine()
+    assert world.keeper.record.state is S.RUNNING
+    world.keeper.take(1, Beat(pid=1, loop_lag=0, since_progress=0, rounds=5, memory=201.0))
+    await world.keeper.examine()
+    assert world.keeper.record.last_error == "memory: its private memory is 201 MB, and its limit 200 MB"
+
+
+async def test_nobody_starts_while_the_breaker_holds_and_failures_are_told() -> None:
+    world = await started()
+    told: list[tuple[str, Failed]] = []
+    world.surroundings.failed = lambda agent_id, failed: told.append((agent_id, failed))
+    world.surroundings.may_start.clear()
+    failed = Failed(Failure.EXCEPTION, "ValueError: no")
+    world.processes[0].die(failed)
+    await world.until(lambda: world.keeper.record.state is S.PENDING)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (told, len(world.processes)) == ([("a", failed)], 1)
+    world.surroundings.may_start.set()
+    await world.until(lambda: world.keeper.record.state is S.RUNNING)
+    assert len(world.processes) == 2
+
+
 async def test_a_living_process_is_adopted_without_a_restart() -> None:
     world = World()
     world.found = Process(4)

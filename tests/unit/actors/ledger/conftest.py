@@ -9,18 +9,17 @@ from actors.ledger import LedgerService
 from actors.system import SystemConfig
 from agents.events import Event, Type
 
-Open = Callable[[], Awaitable[LedgerService]]
+Open = Callable[..., Awaitable[LedgerService]]
 Make = Callable[..., Event]
 
 
 @pytest.fixture
-async def open_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
-    """Return what opens one more ledger on the same file; those opened before are abandoned as by a crash."""
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+async def open_ledger(tmp_path: Path, database: str) -> AsyncIterator[Open]:
+    """Return what opens one more ledger on the same database; those opened before are abandoned as by a crash."""
     opened = []
 
-    async def open() -> LedgerService:
-        ledger = LedgerService(SystemConfig(str(tmp_path)), busy_timeout=0.05)
+    async def open(**options: Any) -> LedgerService:
+        ledger = LedgerService(SystemConfig(str(tmp_path)), busy_timeout=0.05, **options)
         await ledger.start()
         opened.append(ledger)
         return ledger

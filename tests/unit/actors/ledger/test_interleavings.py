@@ -2,6 +2,7 @@ import asyncio
 import tempfile
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from actors.ledger import LedgerService
 from actors.system import SystemConfig
 from agents.errors import StaleIncarnation
 from agents.events import Event, Type
+from tests.postgres import Postgres
 
 SOURCES = ("agent:a", "agent:b")
 
@@ -86,6 +88,14 @@ async def run(groups: list[list[Ask]], crash: bool) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.lists(asks, min_size=1, max_size=6), max_size=6), st.booleans())
+@given(groups=st.lists(st.lists(asks, min_size=1, max_size=6), max_size=6), crash=st.booleans())
 def test_any_interleaving_leaves_each_event_once_without_a_gap(groups: list[list[Ask]], crash: bool) -> None:
     asyncio.run(run(groups, crash))
+
+
+@settings(max_examples=8, deadline=None)
+@given(groups=st.lists(st.lists(asks, min_size=1, max_size=6), min_size=3, max_size=6), crash=st.booleans())
+def test_any_interleaving_on_postgresql(postgres_server: Postgres, groups: list[list[Ask]], crash: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", postgres_server.new_database())
+        asyncio.run(run(groups, crash))

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from actors.event_source import EventSource
 from actors.follower import Follower
-from agents.errors import Conflict, NotFound, Unavailable
+from agents.errors import Conflict, InvalidInput, NotFound, Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
 from agents.model import Book, FeeSchedule, Level, Market, MarketView
@@ -60,6 +60,7 @@ class SupervisorStand:
         self._free = asyncio.Event()
         self._free.set()
         self.hits = 0
+        self.broken_file: str | None = None
         self.gone = False
         self.beats: dict[str, int] = {}
         self.readiness = {"wallets": True, "agents": True}
@@ -104,6 +105,12 @@ class SupervisorStand:
     async def control(self, agent_id: str, action: str) -> int:
         self._answer()
         return await self._send(agent_id, Control(cast(Action, action)))
+
+    async def reload(self) -> tuple[list[str], list[str], int]:
+        self._answer()
+        if self.broken_file:
+            raise InvalidInput(self.broken_file)
+        return ["new"], [], await self.store(Type.INFO, {"message": "reloaded"})
 
     async def kill_switch(self, reason: str | None) -> int:
         data = {"kind": "kill_switch", "on": reason is not None, "reason": reason or "lifted"}

@@ -51,7 +51,7 @@ async def test_without_any_answer_there_is_a_default(monkeypatch: pytest.MonkeyP
 
 
 async def test_publications_of_one_replica_come_from_one_source(stand: Stand, context: FleetContext) -> None:
-    published = await asyncio.gather(*(context.publish(Type.INFO, {"message": str(n)}) for n in range(3)))
+    published = await asyncio.gather(*(context.publish(lambda id, now: (Type.INFO, {"message": id})) for _ in range(3)))
     assert published == [("api:replica/1/1", 1), ("api:replica/1/2", 2), ("api:replica/1/3", 3)]
 
 

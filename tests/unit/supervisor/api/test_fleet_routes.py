@@ -149,6 +149,17 @@ async def test_the_kill_switch_is_thrown_and_lifted(api: Api) -> None:
     assert (await api.get("/api/fleet")).json()["halted"] is None
 
 
+async def test_the_fleet_file_is_read_again_or_refused_with_its_sentence(api: Api, stand: Stand) -> None:
+    response = await api.post("/api/fleet/reload")
+    assert (response.status_code, response.json()) == (200, {"success": True, "created": ["new"], "changed": []})
+    stand.supervisor.broken_file = "fleet file f.yaml: agent 2 (b): budget: expected a number"
+    response = await api.post("/api/fleet/reload")
+    assert (response.status_code, response.json()["error"]) == (
+        400,
+        "fleet file f.yaml: agent 2 (b): budget: expected a number",
+    )
+
+
 async def test_control_is_seen_by_every_replica(stand: Stand) -> None:
     """What one replica has answered, each other one shows at once."""
     one, two = stand.context("one"), stand.context("two")

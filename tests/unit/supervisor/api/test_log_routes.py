@@ -97,6 +97,38 @@ async def test_every_type_of_the_seed_can_be_published(api: Api, stand: Stand) -
     ]
 
 
+async def test_the_seeds_own_shapes_are_taken_and_become_the_union(api: Api, stand: Stand) -> None:
+    await publish(
+        api, type="trade", data={"tradeId": 7, "side": "SELL", "marketQuestion": "BTC?", "amount": 2, "profitLoss": -1}
+    )
+    await publish(api, type="ai-decision", data={"token": "BTC?", "action": "HOLD", "confidence": 0.5, "reasoning": "flat"})
+    await publish(api, type="error", title="Feed", message="gone", data={"code": 503, "details": {"host": "a"}})
+    trade, decision, error = (event.data for event in (await stand.ledger.poll(0)).events)
+    moment = trade.pop("timestamp")
+    assert trade == {
+        "id": "7",
+        "type": "dex",
+        "token": "BTC?",
+        "market": "BTC?",
+        "marketId": "",
+        "marketQuestion": "BTC?",
+        "outcome": "",
+        "action": "sell",
+        "side": "SELL",
+        "amount": 2,
+        "price": 0,
+        "profit": -1,
+        "profitLoss": -1,
+        "status": "EXECUTED",
+        "txHash": "",
+        "transactionHash": "",
+    }
+    assert moment > 1_700_000_000_000
+    assert decision["id"].startswith("api:")
+    assert (decision["action"], decision["side"], decision["marketQuestion"]) == ("hold", "HOLD", "BTC?")
+    assert (error["message"], error["code"], error["details"]) == ("gone", 503, {"host": "a"})
+
+
 async def test_a_publication_reaches_no_book_and_no_count(api: Api, stand: Stand, context: FleetContext) -> None:
     await stand.supervisor.create({"id": "default", "strategy": "momentum", "enabled": False})
     await publish(api, type="trade", data={"token": "t", "action": "buy", "amount": 1})

@@ -29,11 +29,13 @@ POST /api/agents/{agent_id}/restart
 GET /api/agents/{agent_id}/decisions
 GET /api/agents/{agent_id}/trades
 GET /api/agents/{agent_id}/orders
+GET /api/agents/{agent_id}/logs
 GET /api/agents/{agent_id}/positions
 GET /api/agents/{agent_id}/forecasts
 GET /api/agents/{agent_id}/events
 GET /api/events
 GET /api/fleet
+POST /api/fleet/reload
 POST /api/fleet/kill-switch
 DELETE /api/fleet/kill-switch
 GET /api/markets
