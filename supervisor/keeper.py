@@ -247,7 +247,8 @@ class Keeper:
     async def _take_charge(self, actor: AgentActor, life: int) -> None:
         """Wait for the end of a life, whatever it is; one that a former supervisor launched may not have begun yet."""
         if (self.record.state, self.record.incarnation) == (AgentState.STARTING, life):
-            await self._begin(actor, life)
+            async with self._with.slots:
+                await self._begin(actor, life)
         try:
             await actor.run()
         except AgentFailed as error:

@@ -22,7 +22,7 @@ from agents.errors import InvalidInput, NotFound, PolyfleetError, StaleIncarnati
 from agents.events import Type
 from agents.fleet import AgentRecord, FleetState, ServiceRecord, agent_data
 from agents.ports import Beat, Broker
-from agents.spec import AgentSpec
+from agents.spec import AgentSpec, AgentState
 from agents.validation import explain
 from supervisor.agent_actors import AgentActors
 from supervisor.application_watch import ApplicationWatch
@@ -91,7 +91,10 @@ class SupervisorService:
         if state.tripped:
             self._surroundings.may_start.clear()
         self._agents.restore(state)
-        await asyncio.gather(*(self._take_up(keeper, resumed) for keeper in self._agents.keepers.values()))
+        # Those that were being started first: they take their slots before the others ask for one.
+        for starting in (True, False):
+            keepers = [each for each in self._agents.keepers.values() if (each.record.state is AgentState.STARTING) is starting]
+            await asyncio.gather(*(self._take_up(keeper, resumed) for keeper in keepers))
         await self._adopt_fleet_file()
         if state.halted:
             self._run(self._halt_brokers(state.halted))

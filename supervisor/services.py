@@ -79,7 +79,8 @@ class ServiceKeeper:
                     await self._say("running", self._record.restarts + known, pid)
                 await handle.watch.remote()
             log.warning("%s is gone; it is started again", self._spec.name)
-            await self._say("restarting", self._record.restarts, self._record.pid)
+            if self._record.state != "restarting":
+                await self._say("restarting", self._record.restarts, self._record.pid)
 
     async def _working(self, handle: Any) -> int:
         """Wait until the service in the actor has started, and return the process id."""

@@ -26,8 +26,11 @@ _SHARE = 0.02
 _OVERHEAD = 450
 
 #: Events, or orders, that one step drops, and how many times as long as it took commits then have the disk for themselves.
-_STEP = 200
+_STEP = 50
 _REST = 3.0
+
+#: Events that one step drops, without a rest, while the database is larger than it may be: then writers must wait.
+_HASTE = 2000
 
 #: Milliseconds for which an ended order is kept whatever else: late fills and repeated intents find it.
 _GRACE = 3_600_000
@@ -128,11 +131,12 @@ class Upkeep:
         """Drop events that the snapshots cover, then the orders and fills that belong to none that are left."""
         loop = asyncio.get_running_loop()
         used = await loop.run_in_executor(None, self._reader.size)
+        pace, rest = (_HASTE, 0.0) if used > self._retention.bytes else (_STEP, _REST)
         cut, since = self._cut(), self._retention.since(self._wall())
         until, floor, before = self._retention.until(cut.floor, cut.seq, used), cut.floor, cut.floor
         reach = min(reach, cut.seq - 1)  # The head stays: the next seq is counted from it.
         while floor <= reach:
-            end = min(floor + _STEP - 1, reach)
+            end = min(floor + pace - 1, reach)
             if end > until:
                 aged = await loop.run_in_executor(None, self._reader.aged, floor, end, since) if since is not None else 0
                 end = max(min(end, until), aged)
@@ -140,7 +144,7 @@ class Upkeep:
                 break
             floor = end + 1
             self._raise_floor(floor)
-            await self._step(drop_events(end))
+            await self._step(drop_events(end), rest)
         if floor > before:
             log.info("events %d to %d have left the log", before, floor - 1)
             oldest = await loop.run_in_executor(None, self._reader.timestamp, floor)
@@ -149,10 +153,10 @@ class Upkeep:
                 pass
             await self._step(drop_fills(self._cut().pending))
 
-    async def _step(self, step: Step) -> int:
+    async def _step(self, step: Step, rest: float = _REST) -> int:
         started = time.perf_counter()
         done = await self._on_thread(lambda: self._writer.transact(step))
-        await asyncio.sleep((time.perf_counter() - started) * _REST)
+        await asyncio.sleep((time.perf_counter() - started) * rest)
         return done
 
     async def _on_thread(self, work: Callable[[], int]) -> int:

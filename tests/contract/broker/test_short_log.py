@@ -27,14 +27,14 @@ async def test_a_fill_below_the_floor_is_not_booked_again(fleet: Fleet) -> None:
     await until(lambda: fleet.filled("a", market.tokens[0], 7 * ONE))
     await shorten(fleet)
     assert await fleet.events(Type.TRADE) == []
-    Rival(fleet.served).take(record.tokens[1], Side.BUY, "0.6", "1")
+    Rival(fleet.served).take(record.tokens[1], Side.BUY, "0.6", "2")
     await fleet.restart()
-    await until(lambda: fleet.filled("a", market.tokens[0], 8 * ONE))
+    await until(lambda: fleet.filled("a", market.tokens[0], 9 * ONE))
     assert len(await fleet.events(Type.TRADE)) == 1
-    assert (await fleet.ledger.order(quote.order_id or "") or {})["filled"] == "8"
+    assert (await fleet.ledger.order(quote.order_id or "") or {})["filled"] == "9"
     assert (await fleet.ledger.history("trades", "a")).total == 2
     report = await fleet.agreed()
-    assert [held["ledger"] for held in report["positions"]] == ["8"]
+    assert [held["ledger"] for held in report["positions"]] == ["9"]
 
 
 async def test_a_payout_below_the_floor_is_not_booked_again(fleet: Fleet) -> None:

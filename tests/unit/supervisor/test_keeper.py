@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -263,6 +264,20 @@ async def test_a_living_process_is_adopted_without_a_restart() -> None:
     assert (world.events, world.processes) == ([], [])
     world.found.die(Failed(Failure.CRASH, "SIGKILL"))
     await world.until(lambda: world.keeper.record.state is S.RUNNING and world.keeper.record.incarnation == 1)
+
+
+async def test_an_adopted_agent_that_was_starting_takes_a_slot() -> None:
+    world = World()
+    world.found = Process(4)
+    world.keeper.record = replace(world.keeper.record, state=S.STARTING, incarnation=4)
+    await world.surroundings.slots.acquire()
+    await world.keeper.send(await world.keeper.look_for())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert world.found.calls == []
+    world.surroundings.slots.release()
+    await world.until(lambda: world.keeper.record.state is S.RUNNING)
+    assert (world.found.calls, world.surroundings.slots.locked()) == (["begin paused=False"], False)
 
 
 async def test_the_log_alone_rebuilds_the_record() -> None:
