@@ -92,7 +92,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
 
 
 def _check_budgets(specs: Sequence[AgentSpec], fleet: Path) -> None:
-    """The agents of a new sandbox share what its venue gives a wallet."""
+    """Refuse agents that are given more than the venue of a new sandbox gives their wallet."""
     given: Counter[str] = Counter()
     for spec in specs:
         given[spec.wallet] += spec.budget_micro
