@@ -19,6 +19,8 @@ class SystemConfig:
     seed: int = 0
     #: Where the fleet file's agents come from on the first start.
     fleet_file: str | None = None
+    #: The id of the Ray node that has the data directory; shared actors run there, agents anywhere. Empty: it does not matter.
+    home: str = ""
 
     @property
     def database_url(self) -> str:

@@ -15,6 +15,7 @@ import traceback
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors import process_log
 from actors.config import SystemConfig
@@ -90,12 +91,16 @@ def spawn(
     *,
     max_restarts: int = -1,
     get_if_exists: bool = True,
+    spread: bool = False,
 ) -> ray.actor.ActorHandle:
     """Create the named, detached actor of a service, or return the one that exists.
+
+    It runs on the node that has the data directory or, `spread`, on any node of the cluster.
 
     Raises:
         ValueError: if there is one of that name and it was not asked for.
     """
+    home = NodeAffinitySchedulingStrategy(config.home, soft=False) if config.home else "DEFAULT"
     actor = ray.remote(concurrency_groups={"control": 2})(Service).options(
         name=name,
         namespace=NAMESPACE,
@@ -103,6 +108,7 @@ def spawn(
         get_if_exists=get_if_exists,
         max_restarts=max_restarts,
         num_cpus=0,
+        scheduling_strategy="SPREAD" if spread else home,
         max_concurrency=10_000,
     )
     return actor.remote(name, path, config, arguments)

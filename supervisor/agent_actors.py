@@ -131,7 +131,7 @@ class AgentActors:
 
 
 def _spawn(name: str, config: SystemConfig, arguments: dict[str, Any]) -> Any:
-    return spawn(name, _PATH, config, arguments, max_restarts=0, get_if_exists=False)
+    return spawn(name, _PATH, config, arguments, max_restarts=0, get_if_exists=False, spread=True)
 
 
 def _death(error: RayActorError) -> Failed:

@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import ray
 from ray.exceptions import RayActorError
 
 from actors import naming
@@ -48,7 +49,8 @@ def services_of(config: SystemConfig) -> list[ServiceSpec]:
 
 
 def launch_supervisor(config: SystemConfig) -> None:
-    """Create the supervisor if there is none, and let a fleet that was stopped run again."""
+    """Create the supervisor on this node if there is none, and let a fleet that was stopped run again."""
+    config = replace(config, home=ray.get_runtime_context().get_node_id())
     handle = spawn(SUPERVISOR.name, SUPERVISOR.path, config, SUPERVISOR.arguments)
     handle.call.remote("begin")
 
