@@ -210,8 +210,8 @@ class Supervisor(Protocol):
     async def kill_switch(self, reason: str | None) -> int:
         """Stop all trading and cancel all orders for a reason, or lift it with None."""
 
-    async def heartbeats(self) -> dict[str, int]:
-        """Return the wall milliseconds of each agent's last heartbeat."""
+    async def beats(self) -> dict[str, tuple[int, Beat]]:
+        """Return each agent's last heartbeat, and when it came in wall milliseconds."""
 
     async def ready(self) -> dict[str, bool]:
         """Return what `/ready` needs: {wallets, agents}, each true when done."""

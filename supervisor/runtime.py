@@ -167,9 +167,10 @@ class SupervisorService:
         await asyncio.wait({halting}, timeout=_HALT_TIMEOUT)
         return seq
 
-    async def heartbeats(self) -> dict[str, int]:
-        """Return the wall milliseconds of each agent's last heartbeat."""
-        return {id: keeper.heartbeat for id, keeper in self._agents.keepers.items() if keeper.heartbeat}
+    async def beats(self) -> dict[str, tuple[int, Beat]]:
+        """Return each agent's last heartbeat, and when it came in wall milliseconds."""
+        keepers = self._agents.keepers.items()
+        return {id: (keeper.heartbeat, keeper.beat) for id, keeper in keepers if keeper.heartbeat and keeper.beat}
 
     async def ready(self) -> dict[str, bool]:
         """Return what `/ready` needs: {wallets, agents}, each true when done."""

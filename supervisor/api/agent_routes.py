@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from actors import naming
 from agents.errors import InvalidInput
 from agents.fleet import AgentRecord
+from agents.ports import Beat
 from agents.spec import AgentSpec, AgentState
 from supervisor.api.agent_views import AgentStatus, agent_status
 from supervisor.api.book_views import Position, positions
@@ -126,20 +127,21 @@ def agent_routes(context: FleetContext) -> APIRouter:
 
 
 async def _shown(context: FleetContext, agent_id: str) -> AgentStatus:
-    heartbeats = await context.heartbeats.get_or({})
-    return _status(context, context.agent(agent_id), heartbeats)
+    beats = await context.beats.get_or({})
+    return _status(context, context.agent(agent_id), beats)
 
 
-def _status(context: FleetContext, record: AgentRecord, heartbeats: Mapping[str, int]) -> AgentStatus:
-    return agent_status(context.state, record, now=context.clock(), heartbeat=heartbeats.get(record.spec.id))
+def _status(context: FleetContext, record: AgentRecord, beats: Mapping[str, tuple[int, Beat]]) -> AgentStatus:
+    last = beats.get(record.spec.id)
+    return agent_status(context.state, record, now=context.clock(), heartbeat=last[0] if last else None)
 
 
 def _registry_routes(router: APIRouter, context: FleetContext) -> None:
     @router.get("")
     async def list_agents() -> AgentList:
         """Return every agent and how it does."""
-        heartbeats = await context.heartbeats.get_or({})
-        found = [_status(context, record, heartbeats) for record in context.state.agents.values()]
+        beats = await context.beats.get_or({})
+        found = [_status(context, record, beats) for record in context.state.agents.values()]
         return {"agents": found, "total": len(found)}
 
     @router.post("", status_code=201)

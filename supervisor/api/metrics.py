@@ -1,6 +1,6 @@
-"""The fleet's figures in the text format of Prometheus; the same on every replica, since all are folds of one log."""
+"""The fleet's figures in the text format of Prometheus; the same on every replica but for the log's lag."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -8,17 +8,27 @@ from prometheus_client.registry import Collector
 
 from agents.fleet import FleetState
 from agents.money import number
+from agents.ports import Beat
 from agents.spec import AgentState
+
+#: Each agent's last heartbeat, and when it came in epoch milliseconds.
+Beats = Mapping[str, tuple[int, Beat]]
 
 
 class _Figures(Collector):
-    def __init__(self, state: FleetState) -> None:
+    def __init__(self, state: FleetState, head: int | None, beats: Beats, now: int) -> None:
         self._state = state
+        self._head = head
+        self._beats = beats
+        self._now = now
 
     def collect(self) -> Iterator[Metric]:
         """Yield every figure."""
         state = self._state
         yield GaugeMetricFamily("polyfleet_log_seq", "Newest event that this replica has folded.", value=state.seq)
+        if self._head is not None:
+            lag = max(0, self._head - state.seq)
+            yield GaugeMetricFamily("polyfleet_log_lag", "Events that this replica has not folded yet.", value=lag)
         yield GaugeMetricFamily("polyfleet_halted", "1 while the kill switch is on.", value=state.halted is not None)
         states = GaugeMetricFamily("polyfleet_agents", "Agents by state.", labels=["state"])
         for kind in AgentState:
@@ -28,7 +38,12 @@ class _Figures(Collector):
         for name, service in state.services.items():
             services.add_metric([name], service.state == "running")
         yield services
+        away = CounterMetricFamily("polyfleet_service_restarts", "Restarts of a shared actor.", labels=["service"])
+        for name, service in state.services.items():
+            away.add_metric([name], service.restarts)
+        yield away
         yield from self._agents()
+        yield from self._health()
         cash = GaugeMetricFamily("polyfleet_wallet_cash", "Cash of a wallet over all its books, in pUSD.", labels=["wallet"])
         for wallet in state.portfolio.wallets:
             cash.add_metric([wallet], number(state.portfolio.cash(wallet)))
@@ -47,10 +62,25 @@ class _Figures(Collector):
             profit.add_metric([name], number(state.profit(name)))
         yield from (decisions, trades, restarts, profit)
 
+    def _health(self) -> Iterator[Metric]:
+        age = GaugeMetricFamily("polyfleet_heartbeat_age_seconds", "Since an agent's last heartbeat.", labels=["agent"])
+        lag = GaugeMetricFamily("polyfleet_loop_lag_seconds", "How late an agent's loop woke up.", labels=["agent"])
+        taken = GaugeMetricFamily("polyfleet_round_seconds", "How long its decision round takes so far.", labels=["agent"])
+        memory = GaugeMetricFamily("polyfleet_private_memory_bytes", "Private memory of its process.", labels=["agent"])
+        failures = GaugeMetricFamily("polyfleet_failures", "Failures in a row, which its backoff grows with.", labels=["agent"])
+        for name, record in self._state.agents.items():
+            failures.add_metric([name], record.failures)
+        for name, (moment, beat) in self._beats.items():
+            age.add_metric([name], max(0, self._now - moment) / 1000)
+            lag.add_metric([name], beat.loop_lag)
+            taken.add_metric([name], beat.since_progress)
+            memory.add_metric([name], beat.memory * 1e6)
+        yield from (age, lag, taken, memory, failures)
 
-def exposition(state: FleetState) -> bytes:
-    """Return all figures as Prometheus reads them."""
+
+def exposition(state: FleetState, head: int | None, beats: Beats, now: int) -> bytes:
+    """Return all figures as Prometheus reads them; `head` is the log's, `now` epoch milliseconds."""
     registry = CollectorRegistry()
-    registry.register(_Figures(state))
+    registry.register(_Figures(state, head, beats, now))
     exposed: bytes = generate_latest(registry)
     return exposed

@@ -47,7 +47,12 @@ def probe_routes(context: FleetContext) -> APIRouter:
     @router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}})
     async def metrics() -> Response:
         """Return the fleet's figures for Prometheus."""
-        return Response(exposition(context.state), media_type=CONTENT_TYPE_LATEST)
+        state, beats = context.state, await context.beats.get_or({})
+        try:
+            head = await context.ledger.head()
+        except PolyfleetError:
+            head = None
+        return Response(exposition(state, head, beats, context.clock()), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

@@ -62,7 +62,7 @@ class SupervisorStand:
         self.hits = 0
         self.broken_file: str | None = None
         self.gone = False
-        self.beats: dict[str, int] = {}
+        self.last_beats: dict[str, tuple[int, Beat]] = {}
         self.readiness = {"wallets": True, "agents": True}
 
     def hold(self, held: bool) -> None:
@@ -116,9 +116,9 @@ class SupervisorStand:
         data = {"kind": "kill_switch", "on": reason is not None, "reason": reason or "lifted"}
         return await self.store(Type.RISK, data)
 
-    async def heartbeats(self) -> dict[str, int]:
+    async def beats(self) -> dict[str, tuple[int, Beat]]:
         self._answer()
-        return self.beats
+        return self.last_beats
 
     async def ready(self) -> dict[str, bool]:
         self._answer()

@@ -3,6 +3,7 @@ from typing import Any
 import httpx
 
 from agents.events import Type
+from agents.ports import Beat
 from agents.spec import AgentSpec
 from supervisor.api.context import FleetContext
 from tests.unit.supervisor.api.stand import NOW, AgentStand, Stand
@@ -42,7 +43,7 @@ async def test_an_agent_is_created_and_shown_at_once(api: Api) -> None:
 
 
 async def test_an_enabled_agent_starts(api: Api, context: FleetContext, stand: Stand) -> None:
-    stand.supervisor.beats = {"a": NOW + 1}
+    stand.supervisor.last_beats = {"a": (NOW + 1, Beat(pid=7, loop_lag=0, since_progress=0, rounds=1))}
     assert (await create(api, enabled=True)).json()["state"] in ("pending", "starting", "running")
     assert await context.until(lambda state: state.agents["a"].state == "running", 5.0)
     shown = (await api.get("/api/agents/a")).json()

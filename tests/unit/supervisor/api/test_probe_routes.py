@@ -2,6 +2,7 @@ import httpx
 
 from agents.events import Type
 from agents.money import ONE
+from agents.ports import Beat
 from supervisor.api.context import FleetContext
 from tests.unit.supervisor.api.stand import AgentStand, Stand
 
@@ -36,6 +37,8 @@ async def test_metrics_are_what_prometheus_reads(api: Api, stand: Stand, context
     await stand.supervisor.create({"id": "default", "strategy": "momentum", "enabled": False, "budget": 100})
     [*_, seq] = await AgentStand(stand.ledger).log(Type.DECISION, Type.TRADE, Type.TRADE)
     await context.settle(seq)
+    beat = Beat(pid=7, loop_lag=0.25, since_progress=1.5, rounds=9, memory=54.0)
+    stand.supervisor.last_beats = {"default": (context.clock() - 2500, beat)}
     answer = await api.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = answer.text.splitlines()
@@ -45,5 +48,11 @@ async def test_metrics_are_what_prometheus_reads(api: Api, stand: Stand, context
     assert 'polyfleet_decisions_total{agent="default"} 1.0' in lines
     assert 'polyfleet_trades_total{agent="default"} 2.0' in lines
     assert "polyfleet_halted 0.0" in lines
+    assert "polyfleet_log_lag 0.0" in lines
+    assert 'polyfleet_heartbeat_age_seconds{agent="default"} 2.5' in lines
+    assert 'polyfleet_loop_lag_seconds{agent="default"} 0.25' in lines
+    assert 'polyfleet_round_seconds{agent="default"} 1.5' in lines
+    assert 'polyfleet_private_memory_bytes{agent="default"} 5.4e+07' in lines
+    assert 'polyfleet_failures{agent="default"} 0.0' in lines
     cash = context.state.portfolio.cash("main") / ONE
     assert f'polyfleet_wallet_cash{{wallet="main"}} {cash}' in lines
