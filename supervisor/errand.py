@@ -19,6 +19,8 @@ from supervisor import ray_cluster
 #: Seconds for the supervisor and the applications to be asked for, and for all agents to stop.
 _LAUNCH_TIMEOUT = 90.0
 STOP_TIMEOUT = 32.0
+#: Seconds for one shared actor to stop; one that is killed instead loses nothing.
+_SERVICE_TIMEOUT = 2.0
 
 
 def launch(data_dir: Path, environment: dict[str, str], address: str, serve_config: dict[str, Any]) -> str:
@@ -108,11 +110,28 @@ def _stop(address: str, withdraw: bool) -> dict[str, Any]:
 
     ray.init(address=address, log_to_driver=False)
     with contextlib.suppress(ValueError):
-        ray.get_actor(SUPERVISOR, NAMESPACE)
+        supervisor = ray.get_actor(SUPERVISOR, NAMESPACE)
         asyncio.run(remote.supervisor(STOP_TIMEOUT).shutdown())
+        # It would start again what now ends.
+        ray.kill(supervisor)
+        asyncio.run(_stop_services())
     if withdraw:
         _withdraw()
     return {}
+
+
+async def _stop_services() -> None:
+    """Stop the shared actors, each before those that it needs: what can still be written is written, the log last."""
+    import ray
+
+    from actors.naming import BROKERS, LEDGER, MARKET_FEED, NAMESPACE, SANDBOX
+    from actors.remote import Remote
+
+    found = [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True) if actor["namespace"] == NAMESPACE]
+    brokers = [name for name in found if name.startswith(BROKERS)]
+    for name in (*brokers, MARKET_FEED, SANDBOX, LEDGER):
+        with contextlib.suppress(PolyfleetError):
+            await Remote(name, _SERVICE_TIMEOUT).stop()
 
 
 def _withdraw() -> None:
