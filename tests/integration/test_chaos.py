@@ -1,4 +1,4 @@
-"""Half a minute of kills of every kind; `polyfleet chaos` does more of the same."""
+"""Half a minute of kills; `polyfleet chaos` does more of the same."""
 
 import json
 import subprocess
@@ -6,10 +6,14 @@ import sys
 
 import pytest
 
+#: All but the whole node, whose kill and start the tests of `up` and `down` cover.
+TARGETS = "agents,broker,feed,ledger,supervisor,sandbox,serve"
+
 
 @pytest.mark.timeout(500)
 def test_half_a_minute_of_kills_loses_nothing_and_does_nothing_twice() -> None:
-    command = [sys.executable, "-m", "supervisor", "chaos", "--duration", "35", "--seed", "1", "--agents", "5", "--json"]
+    options = ["--duration", "35", "--seed", "1", "--agents", "5", "--targets", TARGETS, "--json"]
+    command = [sys.executable, "-m", "supervisor", "chaos", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         try:
             answer, progress = run.communicate(timeout=450)
@@ -21,5 +25,4 @@ def test_half_a_minute_of_kills_loses_nothing_and_does_nothing_twice() -> None:
     found = json.loads(answer)
     assert found["ok"]
     assert found["kills"]["total"] >= 5
-    assert found["kills"]["node"] >= 1
     assert found["trades"] > 0
