@@ -11,13 +11,10 @@ SUPERVISOR = "supervisor"
 MARKET_FEED = "market_feed"
 SANDBOX = "sandbox"
 
-#: What every broker's name begins with.
-BROKERS = "broker:"
-
 
 def broker(wallet: str) -> str:
     """Return the name of a wallet's broker."""
-    return f"{BROKERS}{wallet}"
+    return f"broker:{wallet}"
 
 
 def agent(agent_id: str) -> str:

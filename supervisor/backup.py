@@ -167,7 +167,7 @@ def _files(directory: DataDirectory, folder: Path) -> Iterable[tuple[str, bytes]
     if directory.has_venue:
         for wallet in sorted((directory.path / "wallets").glob("*.json")):
             yield f"wallets/{wallet.name}", wallet.read_bytes()
-        yield "venue/venue.db", venue_copy.copy(directory.venue, folder)
+        yield str(directory.venue.relative_to(directory.path)), venue_copy.copy(directory.venue, folder)
 
 
 def _check_empty(directory: DataDirectory) -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from rich.table import Table
 from typer.exceptions import TyperException
 
 from agents.errors import InvalidInput, PolyfleetError
+from supervisor.chaos.plan import Kind, parse_targets
 from supervisor.rest_client import FleetClient
 
 app = typer.Typer(
@@ -38,7 +39,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Agent = Annotated[str, typer.Argument(help="The agent's id.")]
 
 _DATA_DIR = Path("data")
-_TARGETS = "agents,broker,feed,ledger,supervisor,sandbox,serve,node"
+_TARGETS = ",".join(Kind)
 
 #: Events that `events` shows unless told from where on.
 _LATEST = 20
@@ -127,7 +128,6 @@ def chaos(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Kill the processes of a fleet of its own at random, and check that nothing was lost or done twice."""
-    from supervisor.chaos.plan import parse_targets
     from supervisor.chaos.run import ChaosOptions
     from supervisor.chaos.run import chaos as run
 
@@ -189,11 +189,11 @@ def events(
     client = _client(url, token)
     filters = {name: value for name, value in (("agent", agent), ("type", type)) if value}
     if after is not None:
-        found: Iterable[dict[str, Any]] = _log(client, after, filters)
+        found: Iterable[dict[str, Any]] = client.events(after, **filters)
     elif filters:
-        found = deque(_log(client, 0, filters), maxlen=_LATEST)
+        found = deque(client.events(0, **filters), maxlen=_LATEST)
     else:
-        found = _log(client, max(0, client.get("/ready")["seq"] - _LATEST), filters)
+        found = client.events(max(0, client.get("/ready")["seq"] - _LATEST))
     seq = after or 0
     for event in found:
         _print_event(event, as_json)
@@ -218,23 +218,12 @@ def logs(
     while True:
         lines = client.get(f"/api/agents/{agent}/logs", limit=1000 if shown else limit)["logs"]
         for line in lines[lines.index(shown) + 1 if shown in lines else 0 :]:
-            moment = datetime.fromtimestamp(line["timestamp"] / 1000).astimezone()
-            sentence = f"{moment:%H:%M:%S} {line['level']:<8} {line['message']}\n{line.get('exception', '')}".rstrip()
+            sentence = f"{_clock(line['timestamp'])} {line['level']:<8} {line['message']}\n{line.get('exception', '')}".rstrip()
             _print_json(line) if as_json else out.print(sentence, markup=False)
         shown = lines[-1] if lines else shown
         if not follow:
             return
         time.sleep(1.0)
-
-
-def _log(client: FleetClient, after: int, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield the events after a cursor, to the end of the log."""
-    while True:
-        page = client.get("/api/events", after=after, limit=1000, **filters)
-        yield from page["events"]
-        if page["next"] == after:
-            return
-        after = page["next"]
 
 
 def _control(action: str, help: str) -> None:
@@ -320,14 +309,22 @@ def _print_json(content: Any) -> None:
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 
+def _clock(timestamp: int) -> str:
+    """Return the time of day here at epoch milliseconds."""
+    return datetime.fromtimestamp(timestamp / 1000).astimezone().strftime("%H:%M:%S")
+
+
 def _print_event(event: dict[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
         return
-    moment = datetime.fromtimestamp(event["timestamp"] / 1000).astimezone().strftime("%H:%M:%S")
     who = event["agentId"] or event["source"]
-    out.print(f"{event['seq']:>7} {moment} {event['type']:<10} {who:<24} {_summary(event)}", soft_wrap=True, markup=False)
+    out.print(
+        f"{event['seq']:>7} {_clock(event['timestamp'])} {event['type']:<10} {who:<24} {_summary(event)}",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 def _summary(event: dict[str, Any]) -> str:

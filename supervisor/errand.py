@@ -120,15 +120,21 @@ def _stop(address: str, withdraw: bool) -> dict[str, Any]:
     return {}
 
 
-async def _stop_services() -> None:
-    """Stop the shared actors, each before those that it needs: what can still be written is written, the log last."""
+def _actors() -> list[str]:
+    """Return the names of the fleet's actors."""
     import ray
 
-    from actors.naming import BROKERS, LEDGER, MARKET_FEED, NAMESPACE, SANDBOX
+    from actors.naming import NAMESPACE
+
+    return [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True) if actor["namespace"] == NAMESPACE]
+
+
+async def _stop_services() -> None:
+    """Stop the shared actors, each before those that it needs: what can still be written is written, the log last."""
+    from actors.naming import LEDGER, MARKET_FEED, SANDBOX, broker
     from actors.remote import Remote
 
-    found = [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True) if actor["namespace"] == NAMESPACE]
-    brokers = [name for name in found if name.startswith(BROKERS)]
+    brokers = [name for name in _actors() if name.startswith(broker(""))]
     for name in (*brokers, MARKET_FEED, SANDBOX, LEDGER):
         with contextlib.suppress(PolyfleetError):
             await Remote(name, _SERVICE_TIMEOUT).stop()
@@ -142,10 +148,9 @@ def _withdraw() -> None:
 
     for name in APPLICATIONS:
         serve.delete(name)
-    for actor in ray.util.list_named_actors(all_namespaces=True):
-        if actor["namespace"] == NAMESPACE:
-            with contextlib.suppress(ValueError):
-                ray.kill(ray.get_actor(actor["name"], NAMESPACE))
+    for name in _actors():
+        with contextlib.suppress(ValueError):
+            ray.kill(ray.get_actor(name, NAMESPACE))
     if not serve.status().applications:
         serve.shutdown()
 

@@ -113,7 +113,7 @@ def start(data_dir: Path, environment: dict[str, str]) -> str:
     Raises:
         Unavailable: if Ray does not start; its log says why.
     """
-    ports = _free_ports(11)
+    ports = free_ports(11)
     options = {
         "node-ip-address": "127.0.0.1",
         "port": ports[0],
@@ -160,7 +160,8 @@ def start(data_dir: Path, environment: dict[str, str]) -> str:
     return f"127.0.0.1:{ports[0]}"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return so many ports of loopback that nothing listens on."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in sockets:

@@ -66,6 +66,15 @@ class FleetClient:
         """DELETE a path and return the JSON answer."""
         return self._send("DELETE", path)
 
+    def events(self, after: int, **filters: str) -> Iterator[dict[str, Any]]:
+        """Yield the events after a cursor, to the end of the log."""
+        while True:
+            page = self.get("/api/events", after=after, limit=1000, **filters)
+            yield from page["events"]
+            if page["next"] == after:
+                return
+            after = page["next"]
+
     def follow(
         self, after: int, types: Sequence[str] | None = None, agents: Sequence[str] | None = None
     ) -> Generator[dict[str, Any], None, None]:

@@ -73,7 +73,7 @@ class SupervisorService:
         wallets = tuple(wallet.name for wallet in config.wallets)
         self._agents = Registry(self._surroundings, wallets, self._state)
         self._source: EventSource | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     async def start(self) -> None:
         """Take charge of all there is: of a new cluster, or of what a former life of this actor left."""
@@ -234,10 +234,7 @@ class SupervisorService:
 
     def _tell_of_deaths(self, agents: tuple[str, ...], cause: str) -> None:
         message = f"{len(agents)} agents died together and are started again, a few at a time; the first: {cause}"
-        self._run(self._alert({"kind": "deaths", "agents": list(agents), "message": message}))
-
-    async def _alert(self, data: dict[str, Any]) -> None:
-        await self._store(Type.RISK, data)
+        self._run(self._store(Type.RISK, {"kind": "deaths", "agents": list(agents), "message": message}))
 
     async def _halt_brokers(self, reason: str | None) -> None:
         async def halt(broker: Broker) -> None:
@@ -283,13 +280,13 @@ class SupervisorService:
             log.critical("another supervisor has taken over: %s", error)
             os._exit(1)
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _run(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             # Without one of its duties the supervisor is no good; a new life of it takes over at once.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from actors.ledger import snapshots
 from actors.ledger.retention import Retention
 from actors.storage.jobs import Stored
-from actors.storage.reader import LogReader
+from actors.storage.reader import EVENT_OVERHEAD, LogReader
 from actors.storage.retention import Step, drop_events, drop_fills, drop_orders, put_snapshot
 from actors.storage.writer import LogWriter
 from agents.errors import PolyfleetError
@@ -21,9 +21,6 @@ log = logging.getLogger(__name__)
 #: Events between two snapshots, and the share of the size cap that may be written before the size is looked at again.
 EVERY = 10_000
 _SHARE = 0.02
-
-#: Bytes that an event takes beside its data: its other fields and its places in the indexes.
-_OVERHEAD = 450
 
 #: Events, or orders, that one step drops, and how many times as long as it took commits then have the disk for themselves.
 _STEP = 50
@@ -85,7 +82,7 @@ class Upkeep:
     def note(self, stored: Sequence[Stored]) -> None:
         """Take note of what was stored; every so often there is something to do."""
         self._events += len(stored)
-        self._volume += sum(one.size + _OVERHEAD for one in stored)
+        self._volume += sum(one.size + EVENT_OVERHEAD for one in stored)
         if self._events >= self._every or self._volume >= self._retention.bytes * _SHARE:
             self._due.set()
 

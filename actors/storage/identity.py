@@ -4,14 +4,12 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
+from actors.storage import facts
 from actors.storage.engine import connect, reporting
-from actors.storage.merge import Merge
 from actors.storage.migration import upgrade
-from actors.storage.schema import events, meta
+from actors.storage.schema import events
 
 _FLEET = "fleet"
-
-_merge_meta = Merge(meta.c.name)
 
 
 class Identity(NamedTuple):
@@ -33,7 +31,7 @@ def read_identity(url: str) -> Identity:
         try:
             upgrade(engine)
             with engine.begin() as connection:
-                id = connection.scalar(select(meta.c.value).where(meta.c.name == _FLEET))
+                id = connection.scalar(facts.value_of(_FLEET))
                 return Identity(id, connection.scalar(select(events.c.seq).limit(1)) is None)
         finally:
             engine.dispose()
@@ -45,6 +43,6 @@ def write_identity(url: str, id: str) -> None:
         engine = connect(url)
         try:
             with engine.begin() as connection:
-                _merge_meta(connection, {_FLEET: {"name": _FLEET, "value": id}})
+                facts.put(connection, _FLEET, id)
         finally:
             engine.dispose()

@@ -6,16 +6,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
+from actors.storage import facts
 from actors.storage.engine import connect, reporting
 from actors.storage.jobs import Stored
-from actors.storage.retention import DROPPED_ORDERS, StoredSnapshot
+from actors.storage.retention import DROPPED_ORDERS, UNSETTLED_ORDERS, StoredSnapshot
 from actors.storage.rows import fetch_events, select_events
-from actors.storage.schema import documents, events, fills, meta, orders, signed, snapshots
+from actors.storage.schema import documents, events, fills, orders, signed, snapshots
 from agents.events import Type
-from agents.orders import UNSETTLED
 
-#: Bytes that PostgreSQL takes for an event, or an order, beside its data: its other fields, and its indexes.
-_EVENT, _ORDER = 450, 600
+#: Bytes that an event, or an order, takes beside its data: its other fields, and its places in the indexes.
+EVENT_OVERHEAD, ORDER_OVERHEAD = 450, 600
 
 
 class LogReader:
@@ -54,7 +54,7 @@ class LogReader:
                 return (pages - free) * size
             return sum(
                 int(connection.scalar(select(func.coalesce(func.sum(func.octet_length(table.c.data) + beside), 0))) or 0)
-                for table, beside in ((events, _EVENT), (orders, _ORDER))
+                for table, beside in ((events, EVENT_OVERHEAD), (orders, ORDER_OVERHEAD))
             )
 
     def aged(self, first: int, last: int, before: int) -> int:
@@ -103,7 +103,7 @@ class LogReader:
         there = select(func.count()).select_from(orders)
         if agent is not None:
             there = there.where(orders.c.agent_id == agent)
-        text = select(meta.c.value).where(meta.c.name == DROPPED_ORDERS)
+        text = facts.value_of(DROPPED_ORDERS)
         with reporting(self._url), self._engine.connect() as connection:
             count, dropped = connection.execute(select(there.scalar_subquery(), text.scalar_subquery())).one()
         gone: dict[str, int] = json.loads(dropped or "{}")
@@ -120,7 +120,7 @@ class LogReader:
         query = (
             select(orders, signed.c.payload)
             .join_from(orders, signed, isouter=True)
-            .where(orders.c.wallet == wallet, orders.c.status.in_([str(status) for status in UNSETTLED]))
+            .where(orders.c.wallet == wallet, UNSETTLED_ORDERS)
             .order_by(orders.c.seq)
         )
         with reporting(self._url), self._engine.connect() as connection:

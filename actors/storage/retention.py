@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from actors.storage import facts
 from actors.storage.merge import Merge
-from actors.storage.schema import events, fills, meta, orders, signed, snapshots
+from actors.storage.schema import events, fills, orders, signed, snapshots
 from agents.events import Type
 from agents.orders import UNSETTLED
 
@@ -20,8 +21,8 @@ _SNAPSHOTS = 2
 #: Milliseconds of fills that are kept beyond the oldest that the venue may report again.
 _MARGIN = 3_600_000
 
-_UNSETTLED = [str(status) for status in UNSETTLED]
-_merge_meta = Merge(meta.c.name)
+#: Which orders may still change.
+UNSETTLED_ORDERS = orders.c.status.in_([str(status) for status in UNSETTLED])
 _merge_fills = Merge(fills.c.key)
 
 #: One piece of work on the log, done in one transaction.
@@ -72,9 +73,7 @@ def drop_orders(before: int, held: Collection[str], limit: int) -> Step:
     """Drop settled orders that have not changed since a time, but for those held; return how many were dropped."""
 
     def step(connection: Connection) -> int:
-        query = select(orders.c.order_id, orders.c.agent_id).where(
-            orders.c.updated < before, orders.c.status.not_in(_UNSETTLED)
-        )
+        query = select(orders.c.order_id, orders.c.agent_id).where(orders.c.updated < before, ~UNSETTLED_ORDERS)
         found = connection.execute(query.order_by(orders.c.updated).limit(limit + len(held))).all()
         old = [(order_id, agent_id) for order_id, agent_id in found if order_id not in held][:limit]
         if not old:
@@ -82,11 +81,11 @@ def drop_orders(before: int, held: Collection[str], limit: int) -> Step:
         ids = [order_id for order_id, _ in old]
         connection.execute(delete(signed).where(signed.c.order_id.in_(ids)))
         connection.execute(delete(orders).where(orders.c.order_id.in_(ids)))
-        text = connection.scalar(select(meta.c.value).where(meta.c.name == DROPPED_ORDERS))
+        text = connection.scalar(facts.value_of(DROPPED_ORDERS))
         dropped: dict[str, int] = json.loads(text or "{}")
         for _, agent_id in old:
             dropped[agent_id or ""] = dropped.get(agent_id or "", 0) + 1
-        _merge_meta(connection, {DROPPED_ORDERS: {"name": DROPPED_ORDERS, "value": json.dumps(dropped)}})
+        facts.put(connection, DROPPED_ORDERS, json.dumps(dropped))
         return len(old)
 
     return step
@@ -100,7 +99,7 @@ def drop_fills(held: Collection[str]) -> Step:
         newest = select(fills.c.wallet, func.max(fills.c.timestamp)).group_by(fills.c.wallet)
         for wallet, latest in connection.execute(newest).all():
             open_since = select(func.min(orders.c.created)).where(
-                orders.c.wallet == wallet, orders.c.status.in_(_UNSETTLED) | orders.c.order_id.in_(list(held))
+                orders.c.wallet == wallet, UNSETTLED_ORDERS | orders.c.order_id.in_(list(held))
             )
             oldest = min(latest, connection.scalar(open_since) or latest)
             old = delete(fills).where(fills.c.wallet == wallet, fills.c.timestamp < oldest - _MARGIN)

@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, insert, select
 
+from actors.storage import facts
 from actors.storage.engine import connect, reporting
 from actors.storage.jobs import Append, Commit, Job, OpenSource, Outcome, PutDocument, Stored
 from actors.storage.merge import Lookup, Merge
 from actors.storage.migration import upgrade
 from actors.storage.rows import event_row, fetch_events, select_events
-from actors.storage.schema import documents, events, meta, orders, signed, sources
+from actors.storage.schema import documents, events, orders, signed, sources
 from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Type
 
@@ -20,12 +21,11 @@ T = TypeVar("T")
 #: The name in `meta` of the number that each opening of the log for writing raises by one.
 _WRITER = "writer"
 
-_OWNER = select(meta.c.value).where(meta.c.name == _WRITER).with_for_update()
+_OWNER = facts.value_of(_WRITER).with_for_update()
 _HEAD = select(func.max(events.c.seq))
 _LIVES = select(sources.c.name, sources.c.incarnation)
 _KNOWN_EVENTS = Lookup(events.c.id, events.c.seq)
 _INSERT_EVENTS = insert(events)
-_merge_meta = Merge(meta.c.name)
 _merge_sources = Merge(sources.c.name)
 _merge_documents = Merge(documents.c.name)
 _merge_orders = Merge(orders.c.order_id, keep=("created", "seq"))
@@ -53,7 +53,7 @@ class LogWriter:
             upgrade(self._engine)
             with self._engine.begin() as connection:
                 self._epoch = 1 + int(connection.scalar(_OWNER) or 0)
-                _merge_meta(connection, {_WRITER: {"name": _WRITER, "value": str(self._epoch)}})
+                facts.put(connection, _WRITER, str(self._epoch))
                 self._head = connection.scalar(_HEAD) or 0
         return self._head
 

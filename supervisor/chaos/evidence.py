@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.money import Micro, micro
+from supervisor.data_directory import DataDirectory
 
 #: A fill: the venue's trade id, and the order that it filled.
 Fill = tuple[str, str]
@@ -87,7 +88,7 @@ def read_venue(data_dir: Path, addresses: Collection[str]) -> Venue:
     """Read the database of the venue of a fleet that has ended: while it runs, the venue alone may open it."""
     mine = {address.lower() for address in addresses}
     venue = Venue()
-    with closing(sqlite3.connect(data_dir / "venue" / "venue.db")) as database:
+    with closing(sqlite3.connect(DataDirectory(data_dir).venue)) as database:
         for order_id, text in database.execute("SELECT order_id, record FROM orders ORDER BY n"):
             if json.loads(text)["owner"] in mine:
                 venue.orders[order_id] += 1

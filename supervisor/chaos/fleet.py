@@ -4,21 +4,18 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import yaml
 
 from agents.errors import Unavailable
 from supervisor import ray_cluster
 from supervisor.chaos.roster import roster
 from supervisor.data_directory import DataDirectory
+from supervisor.rest_client import FleetClient
 
 #: Seconds for `up` to become ready, and to end.
 _READY_TIMEOUT = 200.0
@@ -29,16 +26,19 @@ _FOREIGN = ("POLYFLEET_", "RAY_", "DATABASE_URL", "TELEGRAM_", "OPENAI_", *ray_c
 
 
 class FleetUnderTest:
-    """A fleet of so many agents below `directory`; `starts` counts how often `up` was started, `ended` why it ended unasked."""
+    """A fleet of so many agents below `directory`; `starts` counts how often `up` was started, `ended` why it ended unasked.
+
+    `api` asks it.
+    """
 
     def __init__(self, directory: Path, seed: int, agents: int) -> None:
         self.directory = directory.resolve()
         self.data_dir = self.directory / "data"
         self.starts = 0
         self.ended: list[str] = []
-        self.port = _free_port()
+        self.port = ray_cluster.free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._api = httpx.Client(base_url=self.url, timeout=15.0)
+        self.api = FleetClient(self.url)
         self._seed = seed
         self._up: subprocess.Popen[bytes] | None = None
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
@@ -116,36 +116,6 @@ class FleetUnderTest:
                 code = self._up.wait(_END_TIMEOUT)
         return code, self.kill_everything()
 
-    def get(self, path: str, **params: Any) -> Any:
-        """Return a path's JSON. Raises Unavailable if it is not answered with success."""
-        return self._ask("GET", path, params=params)
-
-    def post(self, path: str, body: Any) -> Any:
-        """Post JSON and return the answer's. Raises Unavailable if it is not answered with success."""
-        return self._ask("POST", path, json=body)
-
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Yield the log from its beginning to its end. Raises Unavailable."""
-        after = 0
-        while True:
-            page = self.get("/api/events", after=after, limit=1000)
-            yield from page["events"]
-            if page["next"] == after:
-                return
-            after = page["next"]
-
-    def _ask(self, method: str, path: str, **how: Any) -> Any:
-        try:
-            return self._api.request(method, path, **how).raise_for_status().json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Unavailable(f"{method} {path}: {error or type(error).__name__}") from None
-
     @property
     def _log(self) -> Path:
         return self.directory / f"up-{self.starts}.log"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

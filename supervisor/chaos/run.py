@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from agents.errors import Unavailable
+from agents.errors import PolyfleetError, Unavailable
 from supervisor.chaos import invariants
 from supervisor.chaos.evidence import Log, read_log, read_venue
 from supervisor.chaos.fleet import FleetUnderTest
@@ -112,7 +112,7 @@ class _Run:
         report = Report(options.seed, options.agents, seconds, self._kills, Log(), findings, settled=settled)
         try:
             findings += self._examine(report)
-        except Unavailable as error:
+        except PolyfleetError as error:
             findings.append(Finding("the fleet could be asked", False, str(error)))
         report.directory = str(self.fleet.directory)
         report.outcomes = self._probe.outcomes
@@ -193,7 +193,7 @@ class _Run:
         while True:
             try:
                 why = unmet()
-            except Unavailable as error:
+            except PolyfleetError as error:
                 why = str(error)
             if not why or time.monotonic() > deadline:
                 return why
@@ -207,9 +207,11 @@ class _Run:
             nonlocal first
             if not self.fleet.lives:
                 self._revive()
-            ready = self.fleet.get("/ready")
-            check = self.fleet.get("/api/ledger/check")
-            found = invariants.of_agents(self.fleet.get("/api/agents")["agents"], self.fleet.get("/api/fleet")["services"])
+            ready = self.fleet.api.get("/ready")
+            check = self.fleet.api.get("/api/ledger/check")
+            found = invariants.of_agents(
+                self.fleet.api.get("/api/agents")["agents"], self.fleet.api.get("/api/fleet")["services"]
+            )
             wrong = [f"{finding.name}: {finding.detail}" for finding in found if not finding.ok]
             if not check["ok"]:
                 wrong.append(f"the books differ: {[wallet['differences'] for wallet in check['wallets']]}")
@@ -226,16 +228,18 @@ class _Run:
     def _examine(self, report: Report) -> list[Finding]:
         """Ask the fleet what must be asked while it runs, end it, and check everything."""
         fleet = self.fleet
-        agents, services = fleet.get("/api/agents")["agents"], fleet.get("/api/fleet")["services"]
+        agents, services = fleet.api.get("/api/agents")["agents"], fleet.api.get("/api/fleet")["services"]
         found = list(invariants.of_agents(agents, services))
         report.restarts = {"agents": sum(agent["restarts"] for agent in agents)}
         report.restarts |= {service["name"]: service["restarts"] for service in services}
-        fleet.post("/api/fleet/kill-switch", {"reason": "the end of the run: all that is in flight lands", "flatten": False})
-        why = self._wait_for(lambda: str(sorted(_pending(fleet.get("/api/ledger/check")))[:3] or ""), _CALM_TIMEOUT)
+        fleet.api.post(
+            "/api/fleet/kill-switch", {"reason": "the end of the run: all that is in flight lands", "flatten": False}
+        )
+        why = self._wait_for(lambda: str(sorted(_pending(fleet.api.get("/api/ledger/check")))[:3] or ""), _CALM_TIMEOUT)
         found.append(Finding("all that was in flight has landed", not why, why))
-        check = fleet.get("/api/ledger/check")
+        check = fleet.api.get("/api/ledger/check")
         found += invariants.of_books(check)
-        report.log = log = read_log(fleet.events())
+        report.log = log = read_log(fleet.api.events(0))
         self.say(f"the log has {len(log.seqs)} events; the fleet is ended")
         self._probe.pause()
         ended = list(fleet.ended)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,9 +19,7 @@ LIMITS_OFF = {f"POLYFLEET_RATE_LIMIT_{kind}": "off" for kind in ("READ", "CONTRO
 
 def free_port() -> int:
     """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ray_cluster.free_ports(1)[0]
 
 
 def polyfleet(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
