@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup up test unit lint bench lock clean
+.PHONY: help setup up test unit lint postgres bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ lint: $(READY) ## ruff, mypy --strict and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+postgres: $(READY) ## the tests of whole fleets once more, their logs in PostgreSQL
+	$(BIN)/pytest tests/integration --store postgresql
 
 bench: $(READY) ## print ratios measured side by side in one run
 	$(BIN)/python -m tests.bench

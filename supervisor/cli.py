@@ -125,13 +125,16 @@ def chaos(
     agents: Annotated[int, typer.Option(min=1, max=200, help="How many agents.")] = 20,
     targets: Annotated[str, typer.Option(help="What is killed, comma-separated.")] = _TARGETS,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the directory for study.")] = False,
+    database: Annotated[
+        str | None, typer.Option(help="URL of an empty PostgreSQL database for the log; default: SQLite.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Kill the processes of a fleet of its own at random, and check that nothing was lost or done twice."""
     from supervisor.chaos.run import ChaosOptions
     from supervisor.chaos.run import chaos as run
 
-    raise typer.Exit(run(ChaosOptions(duration, seed, agents, parse_targets(targets), as_json, keep)))
+    raise typer.Exit(run(ChaosOptions(duration, seed, agents, parse_targets(targets), as_json, keep, database)))
 
 
 @app.command()

@@ -6,6 +6,10 @@ import pytest
 from tests.postgres import Postgres, postgres
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--store", choices=["sqlite", "postgresql"], default="sqlite", help="Where whole fleets keep their logs.")
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL for the whole run; tests that stop it start one of their own."""

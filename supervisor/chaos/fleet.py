@@ -28,10 +28,10 @@ _FOREIGN = ("POLYFLEET_", "RAY_", "DATABASE_URL", "TELEGRAM_", "OPENAI_", *ray_c
 class FleetUnderTest:
     """A fleet of so many agents below `directory`; `starts` counts how often `up` was started, `ended` why it ended unasked.
 
-    `api` asks it.
+    `api` asks it. Its log is in SQLite, or in the empty PostgreSQL database that `database` names.
     """
 
-    def __init__(self, directory: Path, seed: int, agents: int) -> None:
+    def __init__(self, directory: Path, seed: int, agents: int, database: str | None = None) -> None:
         self.directory = directory.resolve()
         self.data_dir = self.directory / "data"
         self.starts = 0
@@ -43,6 +43,8 @@ class FleetUnderTest:
         self._up: subprocess.Popen[bytes] | None = None
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         self.environment = kept | {f"POLYFLEET_RATE_LIMIT_{kind}": "off" for kind in ("READ", "CONTROL", "HEALTH")}
+        if database is not None:
+            self.environment["DATABASE_URL"] = database
         self._fleet_file = self.directory / "fleet.yaml"
         self._fleet_file.write_text(yaml.safe_dump(roster(agents), sort_keys=False))
 

@@ -49,6 +49,7 @@ class ChaosOptions:
     targets: tuple[Kind, ...]
     as_json: bool = False
     keep: bool = False
+    database: str | None = None
 
 
 def chaos(options: ChaosOptions) -> int:
@@ -78,7 +79,7 @@ class _Run:
         self._options = options
         self._began = time.monotonic()
         self._out = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.fleet = FleetUnderTest(directory, options.seed, options.agents)
+        self.fleet = FleetUnderTest(directory, options.seed, options.agents, options.database)
         self._targets = Targets(self.fleet)
         self._probe = Probe(self.fleet.url)
         self._kills: list[Kill] = []

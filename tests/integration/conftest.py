@@ -8,6 +8,13 @@ import pytest
 from tests.integration.fleet import Fleet
 
 
+@pytest.fixture(scope="session", autouse=True)
+def store(request: pytest.FixtureRequest) -> None:
+    """Give every fleet a database of its own, if the run is to use PostgreSQL."""
+    if request.config.getoption("--store") == "postgresql":
+        Fleet.postgres = request.getfixturevalue("postgres_server")
+
+
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A running fleet; tests leave it with every agent running."""

@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
 from supervisor import ray_cluster
+from tests.postgres import Postgres
 
 LIMITS_OFF = {f"POLYFLEET_RATE_LIMIT_{kind}": "off" for kind in ("READ", "CONTROL", "HEALTH")}
 
@@ -31,6 +32,9 @@ def polyfleet(*arguments: str, **environment: str) -> "subprocess.CompletedProce
 class Fleet:
     """A running fleet on a data directory; started again on the same directory it goes on."""
 
+    #: Where fleets keep their logs, if not in SQLite in their data directories.
+    postgres: ClassVar[Postgres | None] = None
+
     def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
@@ -38,6 +42,8 @@ class Fleet:
         self.api = httpx.Client(base_url=self.url, timeout=30)
         self._arguments = arguments
         self._environment = LIMITS_OFF | environment
+        if self.postgres is not None:
+            self._environment["DATABASE_URL"] = self.postgres.new_database()
         self._up: subprocess.Popen[bytes] | None = None
 
     @property

@@ -11,8 +11,13 @@ TARGETS = "agents,broker,feed,ledger,supervisor,sandbox,serve"
 
 
 @pytest.mark.timeout(500)
-def test_half_a_minute_of_kills_loses_nothing_and_does_nothing_twice() -> None:
-    options = ["--duration", "35", "--seed", "1", "--agents", "5", "--targets", TARGETS, "--json"]
+@pytest.mark.parametrize(("store", "seconds"), [("sqlite", 35), ("postgresql", 25)])
+def test_half_a_minute_of_kills_loses_nothing_and_does_nothing_twice(
+    store: str, seconds: int, request: pytest.FixtureRequest
+) -> None:
+    options = ["--duration", str(seconds), "--seed", "1", "--agents", "5", "--targets", TARGETS, "--json"]
+    if store == "postgresql":
+        options += ["--database", request.getfixturevalue("postgres_server").new_database()]
     command = [sys.executable, "-m", "supervisor", "chaos", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         try:

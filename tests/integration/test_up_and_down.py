@@ -28,6 +28,7 @@ def settled(fleet: Fleet) -> dict[str, Any]:
         "seq": fleet.get("/api/fleet")["seq"],
         "agents": {name: (agent["incarnation"], agent["totalTrades"]) for name, agent in fleet.agents().items()},
         "address": check["wallets"][0]["address"],
+        "events": fleet.events(),
     }
 
 
@@ -41,6 +42,7 @@ def goes_on_from(fleet: Fleet, before: dict[str, Any]) -> None:
         assert after["agents"][name][0] == life + 1
         assert after["agents"][name][1] >= trades
     events = fleet.events()
+    assert events[: len(before["events"])] == before["events"]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert len({event["id"] for event in events}) == len(events)
     traded = fleet.get("/api/fleet")["totalTrades"]
