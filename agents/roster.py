@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from agents.errors import InvalidInput
 from agents.spec import AgentSpec
-from agents.strategies.registry import create
+from agents.strategies.registry import check
 from agents.validation import explain
 
 
@@ -21,7 +21,7 @@ def parse_spec(fields: Mapping[str, Any]) -> AgentSpec:
         spec = AgentSpec.model_validate(dict(fields))
     except ValidationError as error:
         raise InvalidInput(explain(error)) from None
-    create(spec.strategy, spec.params)
+    check(spec.strategy, spec.params)
     return spec
 
 

@@ -67,7 +67,8 @@ class RestartPolicy(Fields):
     #: The backoff starts over after this long in good health.
     stable_after: float = Field(120.0, gt=0)
     start_timeout: float = Field(60.0, gt=0)
-    heartbeat_deadline: float = Field(10.0, gt=0)
+    #: At least two beats, of which there is one every two seconds: a slow one is no hang.
+    heartbeat_deadline: float = Field(10.0, ge=4)
     #: An agent that lives but finishes no decision round for this long is hung.
     progress_deadline: float = Field(60.0, gt=0)
     #: Megabytes of private memory that its process may have.

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
+from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
 from actors import naming
 from actors.system import SystemConfig, spawn
@@ -24,8 +24,11 @@ _EXIT = re.compile(r"Worker exit type: (\w+) Worker exit detail: (.*?)(?: Some c
 _NODE_DIED = re.compile(r"NODE_DIED|node (it was running on )?(has )?(died|is dead|was terminated)|node failure", re.IGNORECASE)
 _OUT_OF_MEMORY = re.compile(r"OUT_OF_MEMORY|out of memory|low on memory|\bOOM\b", re.IGNORECASE)
 
+#: Ray colours the texts of errors for a terminal.
+_COLOUR = re.compile(r"\x1b\[\d+m")
+
 #: Seconds for one question to an agent's control thread.
-_PROBE_TIMEOUT = 2.0
+PROBE_TIMEOUT = 2.0
 #: Seconds for the name of a killed actor to become free.
 _NAME_TIMEOUT = 10.0
 
@@ -65,20 +68,23 @@ class AgentActor:
         """Give it a changed spec."""
         await self._call(Failure.EXCEPTION, "configure", spec.wire())
 
-    async def incarnation(self) -> int | None:
-        """Return which life it is, or None if it does not say in time."""
+    async def lives_as(self, incarnation: int) -> bool:
+        """Whether it is alive and this life; one that is too slow to say so is believed, and its heartbeat tells."""
         try:
-            async with asyncio.timeout(_PROBE_TIMEOUT):
-                return int((await self._handle.control.remote("describe"))["incarnation"])
-        except (RayActorError, RayTaskError, TimeoutError):
-            return None
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                described = await self._handle.control.remote("describe")
+        except RayActorError:
+            return False
+        except (RayError, TimeoutError):
+            return True
+        return bool(described["incarnation"] == incarnation)
 
     async def stack(self) -> str:
         """Return where its main loop is, for the record of a hung one."""
         try:
-            async with asyncio.timeout(_PROBE_TIMEOUT):
+            async with asyncio.timeout(PROBE_TIMEOUT):
                 return str((await self._handle.probe.remote())["stack"])
-        except (RayActorError, RayTaskError, TimeoutError):
+        except (RayError, TimeoutError):
             return "its control thread does not answer either"
 
     async def kill(self) -> None:
@@ -88,11 +94,12 @@ class AgentActor:
     async def _call(self, failure: Failure, method: str, *args: Any) -> Any:
         try:
             return await self._handle.call.remote(method, *args)
-        except RayTaskError as error:
-            final = isinstance(error.cause, InvalidInput)
-            raise AgentFailed(Failed(failure, str(error).strip(), final)) from error
         except RayActorError as error:
             raise AgentFailed(_death(error)) from error
+        except RayError as error:
+            # Not always a RayTaskError: what a strategy raises need not survive the way here, its text does.
+            final = isinstance(error, RayTaskError) and isinstance(error.cause, InvalidInput)
+            raise AgentFailed(Failed(failure, _COLOUR.sub("", str(error)).strip(), final)) from error
 
 
 class AgentActors:
@@ -142,5 +149,6 @@ def _death(error: RayActorError) -> Failed:
     if _NODE_DIED.search(text):
         return Failed(Failure.NODE_LOST, "the node that it ran on was lost")
     detail = _EXIT.search(text)
+    # The advice names a lack of memory as one of the causes that any death may have.
     cause = f"its process died: {detail[2]} ({detail[1]})" if detail else text
-    return Failed(Failure.OOM if _OUT_OF_MEMORY.search(text) else Failure.CRASH, cause)
+    return Failed(Failure.OOM if _OUT_OF_MEMORY.search(cause) else Failure.CRASH, cause)

@@ -12,7 +12,7 @@ from agents.errors import PolyfleetError, StaleIncarnation, Unavailable
 from agents.fleet import AgentRecord
 from agents.ports import Beat, Broker, Ledger
 from agents.spec import AgentSpec, AgentState, Desired
-from supervisor.agent_actors import AgentActor, AgentFailed
+from supervisor.agent_actors import PROBE_TIMEOUT, AgentActor, AgentFailed
 from supervisor.core import lifecycle
 from supervisor.core.signals import (
     CancelOrders,
@@ -94,6 +94,8 @@ class Keeper:
         self._with = surroundings
         self._settled = False
         self._lock = asyncio.Lock()
+        #: Held while its health is looked at.
+        self._examination = asyncio.Lock()
         self._changed = asyncio.Condition()
         self._actor: AgentActor | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,7 +129,7 @@ class Keeper:
                 async with self._changed:
                     self._changed.notify_all()
             for effect in step.effects:
-                self._spawn(self._perform(effect, self.record.incarnation))
+                self._spawn(self._carry_out(effect, self.record.incarnation))
             return self.seq
 
     @property
@@ -172,27 +174,45 @@ class Keeper:
     async def look_for(self) -> Found:
         """Return whether the process that the record speaks of is alive, and take charge of it if it is."""
         actor = await self._with.actors.find(self.id)
-        alive = actor is not None and await actor.incarnation() == self.record.incarnation
+        alive = actor is not None and await actor.lives_as(self.record.incarnation)
         self._actor = actor if alive else None
         return Found(alive)
 
     async def examine(self, patience: float = 0.0) -> None:
-        """Fail the agent if its heartbeat or its progress is overdue by more than `patience` seconds."""
-        policy, beat, life = self.record.spec.restart, self.beat, self.record.incarnation
-        if self.record.state not in (AgentState.RUNNING, AgentState.PAUSED):
+        """Fail the agent if its heartbeat or its progress is overdue by more than `patience` seconds.
+
+        Shortly before a deadline it is asked for its stack: one that does not answer is not noticed later for that.
+        """
+        if self.record.state not in (AgentState.RUNNING, AgentState.PAUSED) or self._examination.locked():
             return
-        silent = self._with.clock() - self.last_beat - patience
-        if silent > policy.heartbeat_deadline:
-            stack = await self._actor.stack() if self._actor else ""
-            cause = f"{stack}\nno heartbeat for {silent:.1f} s"
-            await self.send(Failed(Failure.HUNG, cause), life)
-        elif beat and beat.since_progress - patience > policy.progress_deadline:
-            stack = await self._actor.stack() if self._actor else ""
-            cause = f"{stack}\nits decision round has taken {beat.since_progress:.1f} s"
-            await self.send(Failed(Failure.NO_PROGRESS, cause), life)
-        elif beat and beat.memory > policy.memory_limit:
+        async with self._examination:
+            life = self.record.incarnation
+            soon = self._overdue(patience - PROBE_TIMEOUT)
+            asked = self._actor if soon and soon.failure is not Failure.MEMORY else None
+            stack = await asked.stack() if asked else ""
+            if failed := self._overdue(patience):
+                await self.send(replace(failed, cause=f"{stack}\n{failed.cause}".strip("\n")), life)
+
+    def _overdue(self, patience: float) -> Failed | None:
+        policy, beat = self.record.spec.restart, self.beat
+        silent = self._with.clock() - self.last_beat
+        if silent - patience > policy.heartbeat_deadline:
+            return Failed(Failure.HUNG, f"no heartbeat for {silent:.1f} s")
+        if beat and beat.since_progress - patience > policy.progress_deadline:
+            return Failed(Failure.NO_PROGRESS, f"its decision round has taken {beat.since_progress:.1f} s")
+        if beat and beat.memory > policy.memory_limit:
             cause = f"its private memory is {beat.memory:.0f} MB, and its limit {policy.memory_limit:g} MB"
-            await self.send(Failed(Failure.MEMORY, cause), life)
+            return Failed(Failure.MEMORY, cause)
+        return None
+
+    async def _carry_out(self, effect: Effect, life: int) -> None:
+        try:
+            await self._perform(effect, life)
+        except Exception as error:
+            log.exception("keeping agent %s failed", self.id)
+            # Nobody would watch it any more: a new life is better than one without a keeper.
+            cause = f"what its keeper had to do failed: {type(error).__name__}: {error}"
+            await self.send(Failed(Failure.CRASH, cause), None if isinstance(effect, Queue) else life)
 
     async def _perform(self, effect: Effect, life: int) -> None:
         match effect:
@@ -220,16 +240,21 @@ class Keeper:
                 return
             life = await self._until_done(self._with.ledger.open_source, f"agent:{self.id}")
             seq = await self.send(Slot(life))
-            await self._until_done(self._broker.admit, self.id, life, seq)
-            if (self.record.state, self.record.incarnation) != (AgentState.STARTING, life):
-                return
+            # While its broker reads the log up to there, the process starts.
+            admission = asyncio.ensure_future(self._until_done(self._broker.admit, self.id, life, seq))
             try:
                 self._actor = actor = await self._with.actors.launch(self.record.spec, life)
             except Unavailable as error:
                 await self.send(Failed(Failure.STARTUP, str(error), external=True), life)
                 return
+            finally:
+                await admission
+            if (self.record.state, self.record.incarnation) != (AgentState.STARTING, life):
+                # It was stopped meanwhile, when there was no process to end yet.
+                await actor.kill()
+                return
             await self._begin(actor, life)
-        await self._take_charge(actor, life)
+        self._spawn(self._carry_out(Watch(), life))
 
     async def _begin(self, actor: AgentActor, life: int) -> None:
         timeout = self.record.spec.restart.start_timeout

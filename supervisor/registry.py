@@ -156,7 +156,7 @@ class Registry:
         await asyncio.gather(*(keeper.send(signal) for keeper in list(self.keepers.values())))
 
     def _check(self, spec: AgentSpec) -> None:
-        strategies.create(spec.strategy, spec.params)
+        strategies.check(spec.strategy, spec.params)
         if spec.wallet not in self._wallets:
             raise InvalidInput(f"wallet: there is no wallet {spec.wallet!r}; there are {', '.join(self._wallets)}")
 

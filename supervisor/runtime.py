@@ -215,8 +215,9 @@ class SupervisorService:
             await asyncio.sleep(_LOOK)
             gap, last = time.monotonic() - last, time.monotonic()
             patience = patience + gap if gap > _AWAY else max(0.0, patience - gap)
-            for keeper in list(self._agents.keepers.values()):
-                await keeper.examine(patience)
+            for keeper in self._agents.keepers.values():
+                # Not one after the other: a frozen agent takes its time to be asked.
+                self._run(keeper.examine(patience))
             self._deaths.tick(last)
 
     def _agent_failed(self, agent_id: str, failed: Failed) -> None:
@@ -233,7 +234,7 @@ class SupervisorService:
         await self._throw(f"breaker: {reason}", by="breaker")
 
     def _tell_of_deaths(self, agents: tuple[str, ...], cause: str) -> None:
-        message = f"{len(agents)} agents died together and are started again, a few at a time; the first: {cause}"
+        message = f"{len(agents)} agents failed together and are started again, a few at a time; the first: {cause}"
         self._run(self._store(Type.RISK, {"kind": "deaths", "agents": list(agents), "message": message}))
 
     async def _halt_brokers(self, reason: str | None) -> None:

@@ -45,6 +45,20 @@ def load(name: str) -> type[Strategy[Any]]:
     return found
 
 
+def check(name: str, params: Mapping[str, Any]) -> None:
+    """Make a strategy once, to see whether it can be.
+
+    Raises:
+        InvalidInput: as `create` does, and whatever else its constructor fails with.
+    """
+    try:
+        create(name, params)
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(f"strategy: {name!r} cannot be made: {type(error).__name__}: {error}") from error
+
+
 def create(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
     """Return a strategy with these params.
 

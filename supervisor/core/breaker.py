@@ -1,7 +1,8 @@
 """When many agents fail alike, restarting them is no help: the breaker halts the fleet. Failures from outside never do.
 
 A failure counts here only if it has a cause of the agent's own (a start-up error, an exception, a hang whose stack is known).
-A SIGKILL, a lack of memory or a lost node say nothing about the agents; those who died of them are told of as one group.
+A SIGKILL, a lack of memory or a lost node say nothing about the agents, nor does a round without end of one whose heart
+beats: it waits for a service. Those who failed of such causes are told of as one group.
 """
 
 import math
@@ -17,10 +18,13 @@ WINDOW = 60.0
 SHARE = 0.3
 LEAST = 3
 
-_OWN = frozenset({Failure.STARTUP, Failure.EXCEPTION, Failure.HUNG, Failure.NO_PROGRESS})
+_OWN = frozenset({Failure.STARTUP, Failure.EXCEPTION, Failure.HUNG})
 
 #: What differs between two failures of one cause: numbers, addresses and what is quoted.
 _PARTICULAR = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?|'[^']*'|\"[^\"]*\"", re.IGNORECASE)
+
+#: Where the stack of a loop ends that runs nothing: if no heartbeat came then, the machine was too slow.
+_IDLE = re.compile(r"threading\.py:\d+:run|selectors\.py:\d+:select")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 
 
@@ -28,10 +32,10 @@ def fingerprint(failed: Failed) -> str | None:
     """Return what failures of one cause share, or None if the cause is not the agent's own or is not known."""
     if failed.failure not in _OWN or failed.external:
         return None
-    frames = _FRAME.findall(failed.cause)
-    where = ":".join(frames[-1]) if frames else ""
-    if failed.failure in (Failure.HUNG, Failure.NO_PROGRESS):
-        return f"{failed.failure} at {where}" if where else None
+    if failed.failure is Failure.HUNG:
+        frames = _FRAME.findall(failed.cause)
+        where = ":".join(frames[-1]) if frames else ""
+        return f"{failed.failure} at {where}" if where and not _IDLE.search(where) else None
     lines = failed.cause.strip().splitlines()
     what = _PARTICULAR.sub("…", lines[-1]) if lines else ""
     return f"{failed.failure}: {what[:200]}"

@@ -43,7 +43,7 @@ from supervisor.core.signals import (
 
 S = AgentState
 
-#: Characters of a failure's cause that are kept.
+#: Characters of a failure's cause that are kept, from its end: there it says most.
 _CAUSE = 8000
 
 
@@ -127,7 +127,7 @@ def _failed(record: AgentRecord, failed: Failed, now: int, random: Random) -> St
         # It died while it was to stop, most likely because it was ended: for its operator that is the same.
         return Step(record, (Kill(),))
     policy = record.spec.restart
-    failed_record = replace(record, last_error=f"{failed.failure}: {failed.cause}"[:_CAUSE], pid=None, started_at=None)
+    failed_record = replace(record, last_error=f"{failed.failure}: {failed.cause[-_CAUSE:]}", pid=None, started_at=None)
     stable = record.started_at is not None and now - record.started_at >= policy.stable_after * 1000
     failures = 1 if stable else record.failures + 1
     cause = f"{failed.failure}: {failed.summary}"

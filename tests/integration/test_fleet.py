@@ -19,6 +19,9 @@ from websockets.asyncio.client import connect
 from tests.integration.fleet import Fleet, polyfleet
 from tests.node_packages import FOLDER, node
 
+#: The start of the fleet, on a slow machine, counts to the first test.
+pytestmark = pytest.mark.timeout(300)
+
 SERVICES = ["broker:main", "ledger", "market_feed", "sandbox"]
 
 
@@ -31,6 +34,11 @@ def check(fleet: Fleet) -> dict[str, Any]:
 
 def lives(fleet: Fleet) -> dict[str, int]:
     return {name: agent["incarnation"] for name, agent in fleet.agents().items()}
+
+
+def changes(fleet: Fleet, after: int) -> list[dict[str, Any]]:
+    """Return the events of agents' states after a seq."""
+    return [event for event in fleet.events(after) if event["type"] == "agent"]
 
 
 def test_twenty_agents_run_and_one_is_the_default(fleet: Fleet) -> None:
@@ -82,6 +90,17 @@ def test_control_is_read_your_writes_on_every_replica(fleet: Fleet) -> None:
     fleet.until(lambda: fleet.agents()["maker-wide"]["state"] == "running")
 
 
+def test_metrics_tell_what_waits_in_every_queue(fleet: Fleet) -> None:
+    def queues() -> set[str]:
+        lines = fleet.api.get("/metrics").text.splitlines()
+        return {line.split(" ")[0] for line in lines if line.startswith("polyfleet_queue_depth{")}
+
+    followers = {("log", name) for name in ("supervisor", "broker:main", "rest", "hub")}
+    expected = followers | {("commits", "ledger"), ("orders", "broker:main"), ("updates", "broker:main")}
+    names = {f'polyfleet_queue_depth{{queue="{queue}",service="{name}"}}' for queue, name in expected}
+    fleet.until(lambda: queues() == names, 10)
+
+
 def test_stop_cancels_the_orders_of_an_agent(fleet: Fleet) -> None:
     open_states = {"live", "partially_filled"}
 
@@ -124,11 +143,39 @@ def test_a_killed_agent_comes_back_as_its_next_life_and_nobody_else_is_touched(f
 
 
 def test_a_frozen_agent_is_noticed_and_replaced(fleet: Fleet) -> None:
-    agent = fleet.agents()["momentum-long"]
+    agent, seq = fleet.agents()["momentum-long"], fleet.get("/api/fleet")["seq"]
+    frozen = time.time() * 1000
     os.kill(agent["pid"], signal.SIGSTOP)
     fleet.until(lambda: lives(fleet)["momentum-long"] == agent["incarnation"] + 1, 40)
     assert "no heartbeat" in fleet.agents()["momentum-long"]["lastError"]
     fleet.until(lambda: fleet.agents()["momentum-long"]["state"] == "running")
+    noticed = next(event for event in changes(fleet, seq) if event["data"]["state"] == "backing_off")["timestamp"]
+    # Its last heartbeat was up to two seconds before, and its deadline is ten seconds after that.
+    assert 8_000 <= noticed - frozen <= 13_000
+
+
+def test_twenty_agents_killed_at_one_instant_start_a_few_at_a_time_and_the_api_answers_meanwhile(fleet: Fleet) -> None:
+    before, seq = fleet.agents(), fleet.get("/api/fleet")["seq"]
+    for agent in before.values():
+        os.kill(agent["pid"], signal.SIGKILL)
+    waits = []
+
+    def all_back() -> bool:
+        began = time.monotonic()
+        agents = fleet.agents()
+        waits.append(time.monotonic() - began)
+        return all(a["state"] == "running" and a["incarnation"] > before[id]["incarnation"] for id, a in agents.items())
+
+    fleet.until(all_back, 90)
+    assert len(waits) > 10
+    assert max(waits) < 5
+    starting: set[str] = set()
+    for event in changes(fleet, seq):
+        starting = starting | {event["agentId"]} if event["data"]["state"] == "starting" else starting - {event["agentId"]}
+        assert len(starting) <= (os.cpu_count() or 2)
+    (deaths,) = [event["data"] for event in fleet.events(seq) if event["type"] == "risk"]
+    assert (deaths["kind"], deaths["agents"]) == ("deaths", sorted(before))
+    assert fleet.get("/api/fleet")["halted"] is None
 
 
 @pytest.mark.parametrize("name", SERVICES)

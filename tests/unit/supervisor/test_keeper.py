@@ -27,6 +27,8 @@ class Process:
         self.calls: list[str] = []
         self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.begin_fails: Failed | None = None
+        self.control = asyncio.Event()
+        self.control.set()
 
     async def begin(self, paused: bool) -> int:
         self.calls.append(f"begin paused={paused}")
@@ -47,10 +49,12 @@ class Process:
     async def configure(self, spec: AgentSpec) -> None:
         self.calls.append(f"configure {spec.max_trade_amount}")
 
-    async def incarnation(self) -> int:
-        return self.life
+    async def lives_as(self, incarnation: int) -> bool:
+        return self.life == incarnation
 
     async def stack(self) -> str:
+        self.calls.append("stack")
+        await self.control.wait()
         return "File strategy.py, line 3, in decide"
 
     async def kill(self) -> None:
@@ -72,6 +76,8 @@ class World:
         self.broker_ready = True
         self.cancelled: list[str] = []
         self.admitted: list[tuple[int, int]] = []
+        self.log_is_known = asyncio.Event()
+        self.log_is_known.set()
         self.begin_fails: Failed | None = None
         self.surroundings = Surroundings(
             ledger=cast(Ledger, self),
@@ -110,6 +116,7 @@ class World:
         return True
 
     async def admit(self, agent_id: str, incarnation: int, seq: int) -> None:
+        await self.log_is_known.wait()
         self.admitted.append((incarnation, seq))
 
     async def cancel_agent(self, agent_id: str) -> int:
@@ -133,12 +140,26 @@ async def started(policy: RestartPolicy | None = None) -> World:
     return world
 
 
-async def test_an_agent_is_admitted_to_its_broker_before_it_is_launched() -> None:
+async def test_an_agent_is_admitted_to_its_broker_before_it_begins() -> None:
     world = await started()
     assert world.admitted == [(1, 1)]
     assert world.processes[0].calls == ["begin paused=False"]
     assert (world.keeper.record.incarnation, world.keeper.record.pid) == (1, 1001)
     assert world.states == ["starting", "running"]
+
+
+async def test_an_agent_that_is_stopped_while_its_process_starts_leaves_none() -> None:
+    world = World()
+    world.log_is_known.clear()
+    await world.keeper.send(FleetStarts())
+    await world.until(lambda: len(world.processes) == 1)
+    assert world.keeper.record.state is S.STARTING
+    assert world.processes[0].calls == []
+    await world.keeper.send(Control("stop"))
+    await world.until(lambda: world.keeper.record.state is S.STOPPED)
+    world.log_is_known.set()
+    await world.until(lambda: "kill" in world.processes[0].calls)
+    assert "begin paused=False" not in world.processes[0].calls
 
 
 async def test_an_agent_waits_for_its_wallet() -> None:
@@ -210,6 +231,44 @@ async def test_a_silent_agent_is_hung_and_its_stack_is_kept() -> None:
     await world.until(lambda: world.keeper.record.restarts == 1)
     assert "line 3, in decide" in (world.keeper.record.last_error or "")
     assert world.keeper.record.reason.startswith("hung") or world.keeper.record.restarts == 1
+
+
+async def test_the_stack_is_asked_for_so_early_that_a_frozen_process_is_noticed_in_time() -> None:
+    world = await started()
+    process = world.processes[0]
+    process.control.clear()
+    world.seconds += 8.1
+    asked = asyncio.create_task(world.keeper.examine())
+    await world.until(lambda: "stack" in process.calls)
+    await world.keeper.examine()
+    assert process.calls.count("stack") == 1
+    world.seconds += 2
+    process.control.set()
+    await asked
+    assert world.states[-1] == "backing_off"
+    assert (world.keeper.record.last_error or "").endswith("no heartbeat for 10.1 s")
+
+
+async def test_a_beat_that_comes_just_in_time_saves_the_agent() -> None:
+    world = await started()
+    world.processes[0].control.clear()
+    world.seconds += 9
+    asked = asyncio.create_task(world.keeper.examine())
+    await world.until(lambda: "stack" in world.processes[0].calls)
+    world.keeper.take(1, Beat(pid=1001, loop_lag=9, since_progress=0, rounds=1))
+    world.seconds += 2
+    world.processes[0].control.set()
+    await asked
+    assert world.keeper.record.state is S.RUNNING
+
+
+async def test_an_agent_whose_keeper_fails_is_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    world = await started()
+    world.processes[0].end.set_exception(RuntimeError("what nobody thought of"))
+    await world.until(lambda: world.keeper.record.incarnation == 2 and world.keeper.record.state is S.RUNNING)
+    failed = next(event.data for event in world.events if event.data["state"] == "backing_off")
+    assert failed["reason"] == "crash: what its keeper had to do failed: RuntimeError: what nobody thought of"
+    assert "keeping agent a failed" in caplog.text
 
 
 async def test_a_supervisor_that_was_away_condemns_nobody() -> None:

@@ -13,6 +13,7 @@ from agents.model import Decision, View
 from agents.money import ONE, number, text
 from agents.spec import Fields
 from agents.strategies import registry
+from agents.strategies.momentum import Momentum, MomentumParams
 from agents.strategies.strategy import Params, Strategy
 from tests.unit.agents.worlds import account, market, seen, view
 
@@ -78,6 +79,16 @@ def test_a_wrong_param_is_named_with_what_was_expected(params: dict[str, Any], s
     with pytest.raises(InvalidInput) as caught:
         registry.create("momentum", params)
     assert str(caught.value) == sentence
+
+
+def test_a_constructor_that_fails_is_told_when_a_spec_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(strategy: Momentum, params: MomentumParams) -> None:
+        raise OSError("the model file is damaged")
+
+    registry.check("momentum", {})
+    monkeypatch.setattr(Momentum, "__init__", broken)
+    with pytest.raises(InvalidInput, match="strategy: 'momentum' cannot be made: OSError: the model file is damaged"):
+        registry.check("momentum", {})
 
 
 def test_an_unknown_strategy_is_told_with_those_that_there_are() -> None:

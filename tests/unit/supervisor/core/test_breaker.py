@@ -12,6 +12,8 @@ ValueError: no price of '{token}' at 0x7f{token}"""
 
 HUNG = '  File "/x/agents/strategies/momentum.py", line 70, in decide\n    time.sleep(100)\n\nno heartbeat for 10.{n} s'
 
+IDLE = '  File "/x/lib/threading.py", line 982, in run\n    self._target(*self._args, **self._kwargs)\n\n{what}'
+
 
 def exception(token: int) -> Failed:
     return Failed(Failure.EXCEPTION, TRACEBACK.replace("{token}", str(token)))
@@ -26,6 +28,8 @@ def exception(token: int) -> Failed:
         Failed(Failure.LOST, "it was gone when the supervisor came back"),
         Failed(Failure.STARTUP, "it did not start within 60 s", external=True),
         Failed(Failure.HUNG, "its control thread does not answer either\nno heartbeat for 10.2 s"),
+        Failed(Failure.HUNG, IDLE.replace("{what}", "no heartbeat for 10.2 s")),
+        Failed(Failure.NO_PROGRESS, IDLE.replace("{what}", "its decision round has taken 60.3 s")),
     ],
 )
 def test_what_comes_from_outside_has_no_fingerprint_and_never_trips(failed: Failed) -> None:

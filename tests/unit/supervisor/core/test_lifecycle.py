@@ -85,6 +85,15 @@ def test_a_crash_backs_off_and_counts_and_leaves_the_orders_to_the_successor() -
     assert CancelOrders() not in crashed.effects
 
 
+def test_of_a_long_cause_the_end_is_kept() -> None:
+    running = after(record(S.PENDING), Slot(1), Launched(7)).record
+    failed = after(running, Failed(Failure.EXCEPTION, "x" * 10_000 + "\nValueError: no")).record
+    assert failed.last_error is not None
+    assert failed.last_error.startswith("exception: xxx")
+    assert failed.last_error.endswith("\nValueError: no")
+    assert len(failed.last_error) < 8_100
+
+
 def test_exactly_as_many_restarts_as_allowed_then_quarantine_with_orders_cancelled() -> None:
     now = record(S.PENDING, RestartPolicy(max_restarts=3))
     for n in range(1, 4):
