@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -78,6 +78,8 @@ class AgentService:
         self._failures = 0
         self._last_error: str | None = None
         self._lag = 0.0
+        #: Decisions that the ledger has not acknowledged yet.
+        self._outbox = 0
 
     async def start(self) -> None:
         """Do nothing: what can fail is in `begin`, whose caller is told."""
@@ -172,10 +174,24 @@ class AgentService:
     async def _logged(self, plan: Plan, now: int) -> list[Intent]:
         """Store the decisions, and only then return those that are for the broker, each under its event's id."""
         events = [self._event(decision, now) for decision in plan.decisions]
+        self._outbox = len(events)
         if events:
-            await self._source.store(events)
+            await self._store(events)
+            self._outbox = 0
         pairs = zip(plan.decisions, events, strict=True)
         return [Intent(event.id, decision) for decision, event in pairs if decision.action != "hold"]
+
+    async def _store(self, events: Sequence[Event]) -> None:
+        """Store what was decided, however long the log is away; to wait for that is no lack of progress."""
+        while True:
+            try:
+                await self._source.store(events, patience=0.0)
+            except Unavailable as error:
+                self._last_error = str(error)
+                self._round_began = self._clock()
+                await asyncio.sleep(_RETRY)
+            else:
+                return
 
     def _event(self, decision: Decision, now: int) -> Event:
         event = self._source.event(Type.DECISION, {}, self._spec.id)
@@ -211,6 +227,7 @@ class AgentService:
                 memory=_private_memory(),
                 last_error=self._last_error,
                 tick_failures=self._failures,
+                outbox=self._outbox,
             )
             try:
                 self._lease = self._clock() + await self._supervisor.beat(self._spec.id, self._incarnation, beat)

@@ -140,6 +140,11 @@ class BrokerService:
         """Whether it has settled with the venue what was open."""
         return self._ready
 
+    async def control_queues(self) -> dict[str, dict[str, int]]:
+        """Return orders with an unknown outcome and updates that are not booked; it runs on the control thread."""
+        in_doubt = sum(order.in_doubt for order in self._desk.orders.open())
+        return {self._desk.name: {"orders": in_doubt, "updates": self._updates.qsize()}}
+
     def _check_ready(self) -> None:
         if not self._ready:
             raise Unavailable(f"{self._desk.name} is not ready: {self._reason}")

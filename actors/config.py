@@ -2,7 +2,9 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
+from agents.errors import Unavailable
 from agents.ports import Wallet
 
 
@@ -23,6 +25,21 @@ class SystemConfig:
     home: str = ""
 
     @property
+    def database_file(self) -> Path:
+        """The 0600 file with the URL of the log, which may hold a password; an empty one means SQLite in the directory."""
+        return Path(self.data_dir) / "database_url"
+
+    @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL of the log."""
-        return os.environ.get("DATABASE_URL") or f"sqlite:///{self.data_dir}/ledger.db"
+        """The SQLAlchemy URL of the log: what the file says or, while there is none, the environment.
+
+        Only the ledger and the commands that open the log read it. Raises Unavailable if the file cannot be read.
+        """
+        try:
+            url = self.database_file.read_text().strip()
+        except FileNotFoundError:
+            url = os.environ.get("DATABASE_URL", "")
+        except OSError as error:
+            why = f"{error.strerror}; it says where the log is"
+            raise Unavailable(f"{self.database_file} cannot be read ({why})") from None
+        return url or f"sqlite:///{self.data_dir}/ledger.db"

@@ -8,6 +8,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from agents.errors import Unavailable
+
 #: Bytes of one file; the one before it is kept beside.
 _SIZE = 5_000_000
 
@@ -20,8 +22,11 @@ def path_of(data_dir: str, name: str) -> Path:
     return Path(data_dir) / "actor_logs" / f"{name.replace(':', '-')}.jsonl"
 
 
-def begin(data_dir: str, name: str, pid: int) -> None:
-    """Log what this process says into its file too; a directory that cannot be used is told of on stderr."""
+def begin(data_dir: str, name: str, pid: int, life: int | None = None) -> None:
+    """Log what this process, a life of an agent or a shared actor, says into its file too.
+
+    A directory that cannot be used is told of on stderr, and ends nobody.
+    """
     for package in _OURS:
         logging.getLogger(package).setLevel(logging.INFO)
     path = path_of(data_dir, name)
@@ -31,20 +36,22 @@ def begin(data_dir: str, name: str, pid: int) -> None:
     except OSError as error:
         logging.getLogger(__name__).warning("the log of %s goes to stderr alone: %s", name, error)
         return
-    handler.setFormatter(_JsonLines(name, pid))
+    handler.setFormatter(_JsonLines({"actor": name, "pid": pid} | ({} if life is None else {"life": life})))
     logging.getLogger().addHandler(handler)
 
 
 def newest(data_dir: str, name: str, limit: int) -> list[dict[str, Any]]:
-    """Return the newest lines of an actor's log on this machine, oldest first."""
+    """Return the newest lines of an actor's log on this machine, oldest first. Raises Unavailable if it cannot be read."""
     path = path_of(data_dir, name)
     lines: deque[str] = deque(maxlen=limit)
     for file in (path.with_name(f"{path.name}.1"), path):
         try:
             with file.open(encoding="utf-8", errors="replace") as text:
                 lines.extend(text)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
+        except OSError as error:
+            raise Unavailable(f"{file} cannot be read: {error.strerror}") from None
     return [found for line in lines if (found := _parsed(line))]
 
 
@@ -58,11 +65,11 @@ def _parsed(line: str) -> dict[str, Any] | None:
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a line; `timestamp` is epoch milliseconds."""
+    """One JSON object a line, with the same fields `fixed` in each; `timestamp` is epoch milliseconds."""
 
-    def __init__(self, name: str, pid: int) -> None:
+    def __init__(self, fixed: dict[str, Any]) -> None:
         super().__init__()
-        self._fixed = {"actor": name, "pid": pid}
+        self._fixed = fixed
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""

@@ -20,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors import process_log
 from actors.config import SystemConfig
 from actors.naming import NAMESPACE
+from agents.errors import Unavailable
 
 __all__ = ["Service", "SystemConfig", "spawn"]
 
@@ -38,7 +39,7 @@ class Service:
         self._config = config
         self._arguments = arguments or {}
         self._loop_thread = threading.get_ident()
-        process_log.begin(config.data_dir, name, os.getpid())
+        process_log.begin(config.data_dir, name, os.getpid(), self._arguments.get("incarnation"))
         self._service: Any = None
         # Ray runs this constructor on the actor's loop; so a service that Ray restarts starts without being called.
         self._starting = asyncio.get_running_loop().create_task(self._start())
@@ -78,8 +79,15 @@ class Service:
         return {"name": self._name, "pid": os.getpid(), "stack": stack, "started": self._service is not None}
 
     @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]
+    async def logged(self, name: str, limit: int) -> list[dict[str, Any]]:
+        """Return the newest lines of an actor's log on the machine of this one, oldest first."""
+        return await asyncio.to_thread(process_log.newest, self._config.data_dir, name, limit)
+
+    @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]
     async def control(self, method: str, *args: Any) -> Any:
         """Run a `control_*` method of the service on the control thread, even while the main loop is stuck."""
+        if self._service is None:
+            raise Unavailable(f"{self._name} is starting")
         return await getattr(self._service, f"control_{method}")(*args)
 
 

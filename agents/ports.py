@@ -12,6 +12,9 @@ from agents.fleet import FleetState
 from agents.model import Account, Decision, MarketView
 from agents.money import Micro
 
+#: What waits, by the name of the service that it waits for, then by queue.
+Queues = Mapping[str, Mapping[str, int]]
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -53,10 +56,12 @@ class Ledger(Protocol):
         agent: str | None = None,
         types: Sequence[str] | None = None,
         follower: str | None = None,
+        reader: str | None = None,
     ) -> Batch:
         """Return events after a cursor, waiting up to `wait` seconds for the first.
 
-        A `follower` that names itself says by `after` what it has applied: see `barrier`.
+        A `follower` that names itself says by `after` what it has applied: see `barrier`. A `reader` that does is only
+        known by name: nobody waits for it.
         """
 
     async def barrier(self, seq: int, timeout: float = 2.0) -> bool:
@@ -181,6 +186,8 @@ class Beat:
     memory: float = 0.0
     last_error: str | None = None
     tick_failures: int = 0
+    #: Events that the ledger has not acknowledged yet.
+    outbox: int = 0
 
 
 class Supervisor(Protocol):

@@ -22,6 +22,7 @@ from actors.storage.schema import events, metadata
 from agents.errors import Conflict, InvalidInput
 from supervisor import venue_copy
 from supervisor.data_directory import DataDirectory
+from supervisor.log_claim import log_url, remember_log
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -69,7 +70,7 @@ def restore(file: Path, data_dir: Path) -> int:
     """
     directory = DataDirectory(data_dir.resolve())
     _check_empty(directory)
-    url = SystemConfig(str(directory.path)).database_url
+    url = log_url(directory)
     with tempfile.TemporaryDirectory(prefix="polyfleet-") as folder:
         copy = Path(folder) / "backup.db"
         _check_backup(file)
@@ -82,6 +83,7 @@ def restore(file: Path, data_dir: Path) -> int:
         head = _restore_log(copy, url)
         for path, part, content in files:
             _write(directory.path / path, content, append=part > 0)
+    remember_log(directory, url)
     out.print(f"{directory.path}: restored, the log up to {head}; start it with `polyfleet up --data-dir {data_dir}`")
     return 0
 

@@ -218,11 +218,15 @@ def logs(
     """Show what an agent's process has logged, oldest first."""
     client = _client(url, token)
     shown: dict[str, Any] | None = None
+    note: str | None = None
     while True:
-        lines = client.get(f"/api/agents/{agent}/logs", limit=1000 if shown else limit)["logs"]
+        answer = client.get(f"/api/agents/{agent}/logs", limit=1000 if shown else limit)
+        lines = answer["logs"]
         for line in lines[lines.index(shown) + 1 if shown in lines else 0 :]:
             sentence = f"{_clock(line['timestamp'])} {line['level']:<8} {line['message']}\n{line.get('exception', '')}".rstrip()
             _print_json(line) if as_json else out.print(sentence, markup=False)
+        if answer["note"] != note and (note := answer["note"]):
+            sys.stderr.write(f"polyfleet: {note}\n")
         shown = lines[-1] if lines else shown
         if not follow:
             return

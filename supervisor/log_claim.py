@@ -1,13 +1,30 @@
 """Makes sure that a data directory is used with its own log: a venue and a log of two fleets do not add up."""
 
+import os
 import uuid
 from pathlib import Path
 
+from actors.config import SystemConfig
 from actors.storage.engine import shown
 from actors.storage.identity import Identity, read_identity, write_identity
 from agents.errors import InvalidInput, Unavailable
 from supervisor.data_directory import DataDirectory
 from supervisor.private_file import write_private
+
+
+def log_url(directory: DataDirectory) -> str:
+    """Return where a directory's log is to be: at DATABASE_URL if that is set, else where it was, at first in SQLite there."""
+    return os.environ.get("DATABASE_URL") or SystemConfig(str(directory.path)).database_url
+
+
+def is_local(directory: DataDirectory, url: str) -> bool:
+    """Whether a log is the SQLite file in the directory."""
+    return url.endswith(f"{directory.path}/ledger.db")
+
+
+def remember_log(directory: DataDirectory, url: str) -> None:
+    """Leave the URL of the log to the ledger, and to the next start, in a private file: an environment is inherited."""
+    write_private(SystemConfig(str(directory.path)).database_file, "" if is_local(directory, url) else url)
 
 
 def claim_log(directory: DataDirectory, url: str) -> None:
@@ -16,7 +33,7 @@ def claim_log(directory: DataDirectory, url: str) -> None:
     Raises:
         InvalidInput: if the log cannot be used, or belongs to another data directory.
     """
-    local = url.endswith(f"{directory.path}/ledger.db")
+    local = is_local(directory, url)
     try:
         log = read_identity(url)
         mine = _read(directory.identity)

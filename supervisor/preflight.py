@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.config import SystemConfig
 from actors.ledger.retention import retention_from
 from actors.sandbox import recorded_world, recording
 from actors.sandbox.service import FUNDS
+from actors.storage.engine import shown
 from agents.errors import InvalidInput
 from agents.money import text
 from agents.spec import AgentSpec
@@ -20,7 +20,7 @@ from supervisor.api.seed_routes import defaults_from
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
-from supervisor.log_claim import claim_log
+from supervisor.log_claim import claim_log, is_local, log_url
 
 _MODES = ("sandbox", "paper", "live")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -61,8 +61,13 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     specs = read_fleet(fleet)
     directory = DataDirectory(usable(options.data_dir))
     notes = []
-    if directory.used or os.environ.get("DATABASE_URL"):
-        claim_log(directory, SystemConfig(str(directory.path)).database_url)
+    url = log_url(directory)
+    local = is_local(directory, url)
+    if directory.used or not local:
+        claim_log(directory, url)
+    if not local:
+        as_before = "" if os.environ.get("DATABASE_URL") else ", as before: DATABASE_URL is not set"
+        notes.append(f"the log is in {shown(url)}{as_before}")
     if directory.used:
         named = {"--markets": options.markets, "--start": options.start, "--seed": options.seed or None}
         if ignored := [name for name, value in named.items() if value is not None]:

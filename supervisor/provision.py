@@ -1,6 +1,7 @@
 """What a fleet needs before it starts: its data directory, the wallets' key files, the configuration that all services get."""
 
 import json
+import os
 from pathlib import Path
 
 from eth_account import Account
@@ -8,8 +9,10 @@ from eth_account import Account
 from actors.config import SystemConfig
 from agents.errors import InvalidInput
 from agents.ports import Wallet
+from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
+from supervisor.log_claim import claim_log, remember_log
 from supervisor.private_file import write_private
 
 
@@ -17,13 +20,14 @@ def provision(args: FleetArgs) -> SystemConfig:
     """Make the data directory and its key files where they are missing, and return the services' configuration.
 
     Raises:
-        InvalidInput: if the directory cannot be used, the fleet file is wrong, or the mode is not there yet.
+        InvalidInput: if directory or database cannot be used, the fleet file is wrong, or the mode is not there yet.
     """
     if args.mode != "sandbox":
         raise InvalidInput(f"mode: {args.mode} is not possible in this version; sandbox is")
     data_dir = usable(args.data_dir)
     fleet = (args.fleet or default_fleet()).resolve()
     names = sorted({spec.wallet for spec in read_fleet(fleet)})
+    _take_database(DataDirectory(data_dir))
     return SystemConfig(
         data_dir=str(data_dir),
         mode=args.mode,
@@ -34,6 +38,15 @@ def provision(args: FleetArgs) -> SystemConfig:
         seed=args.seed,
         fleet_file=str(fleet),
     )
+
+
+def _take_database(directory: DataDirectory) -> None:
+    """Take the database that the environment names, as a cluster's does for `serve deploy`; after `up` it names none."""
+    config = SystemConfig(str(directory.path))
+    known = config.database_url if config.database_file.exists() else None
+    if (url := os.environ.get("DATABASE_URL")) and url != known:
+        claim_log(directory, url)
+        remember_log(directory, url)
 
 
 def _sandbox_wallet(data_dir: Path, name: str) -> Wallet:

@@ -30,6 +30,7 @@ SECRETS = (
     "NEWSAPI_API_KEY",
     "TELEGRAM_BOT_TOKEN",
     "POLYFLEET_API_TOKEN",
+    "DATABASE_URL",
 )
 
 #: Shared memory for objects over 100 KiB, in bytes; nothing here is that large for long.
@@ -85,6 +86,8 @@ def environment(data_dir: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        # Serve replaces a proxy after three failed checks: 10 s apart, as they are by default, that is half a minute.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
     }
 

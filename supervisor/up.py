@@ -18,6 +18,7 @@ from supervisor import errand, farewell, ray_cluster
 from supervisor.api.access import digest
 from supervisor.data_directory import DataDirectory, Run
 from supervisor.fleet_args import FleetArgs
+from supervisor.log_claim import log_url, remember_log
 from supervisor.preflight import UpOptions, check
 
 out = Console(highlight=False, soft_wrap=True)
@@ -43,6 +44,7 @@ def up(options: UpOptions) -> int:
     args, notes = check(options)
     directory = DataDirectory(args.data_dir)
     with directory.locked():
+        remember_log(directory, log_url(directory))
         fleet = _Fleet(options, args, directory)
         for note in notes:
             out.print(note)
@@ -89,9 +91,10 @@ class _Fleet:
         serve_config = self._serve_config()
         address = self._options.address
         if address is not None:
-            # A cluster that others started has its own environment: the API's settings go with the applications.
+            # A cluster that others started has its own environment: the API's settings go with the applications, and a
+            # database that it may name is not this fleet's.
             for application in serve_config["applications"]:
-                application["runtime_env"] = {"env_vars": environment}
+                application["runtime_env"] = {"env_vars": environment | {"DATABASE_URL": ""}}
         else:
             self._say("starting Ray")
             ray_cluster.prepare(self._directory.path)

@@ -35,6 +35,8 @@ class GroupCommits:
         self._asked = asyncio.Event()
         self._closed = False
         self._recovered = recovered
+        #: Jobs that were asked for and are not on disk yet.
+        self.depth = 0
         #: When the log could not be written for the first time, and why; None while it can be.
         self._failing: tuple[float, str] | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -52,7 +54,11 @@ class GroupCommits:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._queue.append((job, outcome))
         self._asked.set()
-        return await outcome
+        self.depth += 1
+        try:
+            return await outcome
+        finally:
+            self.depth -= 1
 
     async def close(self) -> None:
         """Finish what was asked for; refuse what comes later."""

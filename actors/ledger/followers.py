@@ -15,8 +15,9 @@ PATIENCE = 5.0
 @dataclass(slots=True)
 class _Follower:
     applied: int
-    polls: int
-    seen: float
+    awaited: bool
+    polls: int = 0
+    seen: float = 0.0
 
 
 class Followers:
@@ -36,12 +37,12 @@ class Followers:
                 await self._waited_for.wait()
 
     @contextmanager
-    def polling(self, name: str | None, applied: int) -> Iterator[None]:
-        """Note that a follower has applied the log up to a seq and waits for what comes after it."""
+    def polling(self, name: str | None, applied: int, *, awaited: bool = True) -> Iterator[None]:
+        """Note that a follower has applied the log up to a seq and waits for more; `applied` waits for an `awaited` one."""
         if name is None:
             yield
             return
-        follower = self._followers.setdefault(name, _Follower(applied, 0, 0.0))
+        follower = self._followers.setdefault(name, _Follower(applied, awaited))
         follower.applied = applied
         follower.polls += 1
         self._progress.set()
@@ -70,9 +71,15 @@ class Followers:
                 self._waited_for.clear()
         return True
 
-    def _late(self, seq: int) -> list[str]:
+    def behind(self, head: int) -> dict[str, int]:
+        """Return how many events each live follower has not applied yet; any thread may ask."""
+        return {name: max(0, head - follower.applied) for name, follower in self._live().items()}
+
+    def _live(self) -> dict[str, _Follower]:
         now = self._clock()
-        self._followers = {
-            name: follower for name, follower in self._followers.items() if follower.polls or now - follower.seen < PATIENCE
-        }
-        return [name for name, follower in self._followers.items() if follower.applied < seq]
+        found = list(self._followers.items())
+        return {name: follower for name, follower in found if follower.polls or now - follower.seen < PATIENCE}
+
+    def _late(self, seq: int) -> list[str]:
+        self._followers = self._live()
+        return [name for name, follower in self._followers.items() if follower.awaited and follower.applied < seq]

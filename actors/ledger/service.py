@@ -16,6 +16,7 @@ from actors.ledger.followers import Followers
 from actors.ledger.recent import RecentEvents
 from actors.ledger.retention import Retention, retention_from
 from actors.ledger.upkeep import EVERY, Cut, Upkeep
+from actors.naming import LEDGER
 from actors.storage.engine import BUSY_TIMEOUT
 from actors.storage.jobs import Append, OpenSource, PutDocument, Stored
 from actors.storage.reader import LogReader
@@ -71,7 +72,7 @@ class LedgerService:
         retention: Retention | None = None,
         every: int = EVERY,
     ) -> None:
-        self._url = config.database_url
+        self._config = config
         self._busy_timeout = busy_timeout
         self._retention = retention
         self._every = every
@@ -93,8 +94,9 @@ class LedgerService:
     async def start(self) -> None:
         """Open the log and fold it. Raises InvalidInput for a database that is not ours, Unavailable if it cannot be used."""
         retention = self._retention or retention_from()
-        self._writer = LogWriter(self._url, self._busy_timeout)
-        self._reader = LogReader(self._url, self._busy_timeout, _READERS)
+        url = self._config.database_url
+        self._writer = LogWriter(url, self._busy_timeout)
+        self._reader = LogReader(url, self._busy_timeout, _READERS)
         try:
             await asyncio.get_running_loop().run_in_executor(self._write_thread, self._load)
         except BaseException:
@@ -138,17 +140,18 @@ class LedgerService:
         agent: str | None = None,
         types: Sequence[str] | None = None,
         follower: str | None = None,
+        reader: str | None = None,
     ) -> Batch:
         """Return events after a cursor, waiting up to `wait` seconds for the first.
 
         A `follower` that names itself says by `after` what it has applied: see `barrier`. It is told a moment later,
-        of all that has gathered by then, unless somebody waits for it.
+        of all that has gathered by then, unless somebody waits for it. A `reader` is told at once, and only known by name.
         """
         wanted = _types(types)
         limit = max(1, min(limit, _LIMIT))
         cursor = after
         deadline = self._clock() + min(wait, _WAIT)
-        with self._followers.polling(follower, after):
+        with self._followers.polling(follower or reader, after, awaited=follower is not None):
             while True:
                 news = self._news
                 events, cursor = await self._after(cursor, limit, agent, wanted)
@@ -220,6 +223,11 @@ class LedgerService:
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"document {name!r} is not JSON: {error}") from None
         await self._commits.run(PutDocument(name, text))
+
+    async def control_queues(self) -> dict[str, dict[str, int]]:
+        """Return the jobs that wait for the disk, and the events that wait for each follower; it runs on the control thread."""
+        events = {name: {"log": count} for name, count in self._followers.behind(self._head).items()}
+        return events | {LEDGER: {"commits": self._commits.depth}}
 
     async def _after(self, seq: int, limit: int, agent: str | None, types: frozenset[str] | None) -> tuple[list[Event], int]:
         """Return the events after a seq, and the seq up to which none is missing but those below the floor."""

@@ -57,8 +57,8 @@ def _sentence(error: DBAPIError) -> str:
 
 
 def shown(url: str) -> str:
-    """Return a URL without its password."""
-    return make_url(url).render_as_string(hide_password=True)
+    """Return a URL without its password, and without its query, in which a password may stand too."""
+    return make_url(url).set(query={}).render_as_string(hide_password=True)
 
 
 def _url(url: str) -> URL:

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from agents.model import Book, Decision, MarketView, View
 from agents.money import ONE, Micro, ceil_to, fee, floor_to, notional, number
+from agents.odds import expit, logit, normal_cdf
 from agents.risk import LEAST_TAKE, take_step
-from agents.strategies.odds import expit, logit, normal_cdf
 from agents.strategies.strategy import Params, Strategy
 
 #: It adds to a bet only once this part of what it wants is missing.

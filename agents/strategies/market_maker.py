@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agents.model import SIZE_STEP, Decision, Holding, Level, MarketView, OpenOrder, Side, View
 from agents.money import ONE, Micro, ceil_to, floor_to, number, text
-from agents.strategies.odds import normal_cdf
+from agents.odds import normal_cdf
 from agents.strategies.strategy import Params, Strategy
 
 #: The standard deviation of a normal variable for each unit of its mean absolute value.

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from agents.model import SIZE_STEP, Book, Decision, Holding, MarketView, View
 from agents.money import ONE, Micro, ceil_to, fee, floor_to, micro, notional, number, text
+from agents.odds import expit, logit, normal_cdf
 from agents.risk import LEAST_TAKE, take_step
-from agents.strategies.odds import expit, logit, normal_cdf
 from agents.strategies.strategy import Cash, Params, Strategy
 
 #: New positions in one round, so that a jump of many prices is not followed at once.

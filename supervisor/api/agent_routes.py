@@ -1,6 +1,5 @@
 """The routes of `/api/agents`: list, create, change, control, and each agent's history."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -44,9 +43,10 @@ class Deleted(TypedDict):
 
 
 class Logs(TypedDict):
-    """Lines of a log, oldest first: each {timestamp, level, actor, pid, logger, message, exception?}."""
+    """Lines of a log, oldest first: each {timestamp, level, actor, pid, life, logger, message, exception?}."""
 
     logs: list[dict[str, Any]]
+    note: Annotated[str | None, Field(description="What is missing, and where it may be.")]
 
 
 class _Page(TypedDict):
@@ -173,10 +173,22 @@ def _registry_routes(router: APIRouter, context: FleetContext) -> None:
 def _log_route(router: APIRouter, context: FleetContext) -> None:
     @router.get("/{agent_id}/logs")
     async def logs(agent_id: AgentId, limit: Limit = 100) -> Logs:
-        """Return the newest lines that the agent's process has logged on this machine, oldest first."""
-        context.agent(agent_id)
-        found = await asyncio.to_thread(context.actor_log, naming.agent(agent_id), limit)
-        return {"logs": found}
+        """Return the newest lines that the agent has logged on the machine where it runs, oldest first.
+
+        While it has no process that answers, they are those on the machine of the data directory.
+        """
+        record = context.agent(agent_id)
+        found = await context.actor_log(naming.agent(agent_id), limit)
+        newest = found[-1].get("life", 0) if found else 0
+        note = None if newest >= record.incarnation or record.state is AgentState.STARTING else _elsewhere(record)
+        return {"logs": found, "note": note}
+
+
+def _elsewhere(record: AgentRecord) -> str:
+    return (
+        f"life {record.incarnation} of {record.spec.id} does not answer and has logged nothing on the machine of the data "
+        "directory; if it ran on another machine, its log is there, in the same directory's actor_logs"
+    )
 
 
 def _control_route(router: APIRouter, context: FleetContext, action: str, summary: str) -> None:

@@ -14,7 +14,7 @@ from agents.errors import NotFound, PolyfleetError, Unavailable
 from agents.events import Type
 from agents.fleet import AgentRecord, FleetState
 from agents.model import MarketView
-from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Supervisor
+from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Queues, Supervisor
 from supervisor.api.agent_views import SeedConfig
 from supervisor.api.market_views import Quote, quotes
 from supervisor.api.rate_limits import RateLimits
@@ -78,21 +78,25 @@ class FleetContext:
     broker_of: Callable[[str], Broker]
     venue: Callable[[], Awaitable[Endpoints]]
     limits: RateLimits
-    mode: str = "sandbox"
     #: Returns the newest lines of an actor's log, oldest first.
-    actor_log: Callable[[str, int], list[dict[str, Any]]] = lambda name, limit: []
+    actor_log: Callable[[str, int], Awaitable[list[dict[str, Any]]]]
+    #: Asks the services what waits in their queues.
+    ask_queues: Callable[[], Awaitable[Queues]]
+    mode: str = "sandbox"
     defaults: SeedConfig = field(default_factory=lambda: SeedConfig(maxTradeAmount=100.0, minConfidence=0.7))
     clock: Callable[[], int] = wall_clock
     source: str = field(default_factory=lambda: f"api:{secrets.token_hex(8)}")
     beats: Kept[dict[str, tuple[int, Beat]]] = field(init=False)
     markets: Kept[list[MarketView]] = field(init=False)
     endpoints: Kept[Endpoints] = field(init=False)
+    queues: Kept[Queues] = field(init=False)
     _events: Kept[EventSource] = field(init=False)
 
     def __post_init__(self) -> None:
         self.beats = Kept(self.supervisor.beats)
         self.markets = Kept(self.feed.markets, 2.0)
         self.endpoints = Kept(self.venue, 5.0)
+        self.queues = Kept(self.ask_queues)
         self._events = Kept(self._open_source, float("inf"))
 
     async def start(self) -> None:

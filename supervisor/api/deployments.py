@@ -3,14 +3,13 @@
 Building either one sees to it that the supervisor runs, so `serve deploy serve_config.yaml` on any cluster gives the system.
 """
 
-import functools
 import os
 from typing import Any
 
 import ray
 from ray import serve
 
-from actors import process_log, remote
+from actors import naming, remote
 from actors.config import SystemConfig
 from actors.follower import Follower
 from actors.venue_location import locate
@@ -36,6 +35,7 @@ class RestReplica:
 
         replica = ray.get_runtime_context().get_actor_id()
         ledger, supervisor = remote.ledger(), remote.supervisor()
+        brokers = [naming.broker(wallet.name) for wallet in self._config.wallets]
         context = FleetContext(
             follower=Follower(ledger, f"rest:{replica}"),
             ledger=ledger,
@@ -44,8 +44,9 @@ class RestReplica:
             broker_of=remote.broker_of,
             venue=lambda: locate(self._config),
             limits=RateLimits(supervisor, limits_from(os.environ)),
+            actor_log=remote.log_of,
+            ask_queues=lambda: remote.queues(naming.LEDGER, *brokers),
             mode=self._config.mode,
-            actor_log=functools.partial(process_log.newest, self._config.data_dir),
             defaults=defaults_from(os.environ),
         )
         return rest_app(context, access_from(os.environ), address_header=os.environ.get("POLYFLEET_ADDRESS_HEADER", ""))

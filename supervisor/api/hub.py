@@ -147,7 +147,7 @@ class Hub:
         return asyncio.get_running_loop().create_task(self._polled(after))
 
     async def _polled(self, after: int) -> Batch:
-        return await self.ledger.poll(after, wait=_WAIT)
+        return await self.ledger.poll(after, wait=_WAIT, reader="hub")
 
     def _hand_out(self, event: Event) -> None:
         self.seq = event.seq

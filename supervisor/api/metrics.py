@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from agents.fleet import FleetState
 from agents.money import number
-from agents.ports import Beat
+from agents.ports import Beat, Queues
 from agents.spec import AgentState
 
 #: Each agent's last heartbeat, and when it came in epoch milliseconds.
@@ -16,10 +16,11 @@ Beats = Mapping[str, tuple[int, Beat]]
 
 
 class _Figures(Collector):
-    def __init__(self, state: FleetState, head: int | None, beats: Beats, now: int) -> None:
+    def __init__(self, state: FleetState, head: int | None, beats: Beats, queues: Queues, now: int) -> None:
         self._state = state
         self._head = head
         self._beats = beats
+        self._queues = queues
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
@@ -44,6 +45,7 @@ class _Figures(Collector):
         yield away
         yield from self._agents()
         yield from self._health()
+        yield self._depths()
         cash = GaugeMetricFamily("polyfleet_wallet_cash", "Cash of a wallet over all its books, in pUSD.", labels=["wallet"])
         for wallet in state.portfolio.wallets:
             cash.add_metric([wallet], number(state.portfolio.cash(wallet)))
@@ -67,6 +69,7 @@ class _Figures(Collector):
         lag = GaugeMetricFamily("polyfleet_loop_lag_seconds", "How late an agent's loop woke up.", labels=["agent"])
         taken = GaugeMetricFamily("polyfleet_round_seconds", "How long its decision round takes so far.", labels=["agent"])
         memory = GaugeMetricFamily("polyfleet_private_memory_bytes", "Private memory of its process.", labels=["agent"])
+        outbox = GaugeMetricFamily("polyfleet_outbox", "Decisions of an agent that are not in the log yet.", labels=["agent"])
         failures = GaugeMetricFamily("polyfleet_failures", "Failures in a row, which its backoff grows with.", labels=["agent"])
         for name, record in self._state.agents.items():
             failures.add_metric([name], record.failures)
@@ -75,12 +78,29 @@ class _Figures(Collector):
             lag.add_metric([name], beat.loop_lag)
             taken.add_metric([name], beat.since_progress)
             memory.add_metric([name], beat.memory * 1e6)
-        yield from (age, lag, taken, memory, failures)
+            outbox.add_metric([name], beat.outbox)
+        yield from (age, lag, taken, memory, outbox, failures)
+
+    def _depths(self) -> Metric:
+        about = (
+            "What waits for a service: log (events that it has not seen), commits (jobs that are not on disk), "
+            "orders (whose outcome is unknown), updates (of the venue that are not booked)."
+        )
+        depths: dict[tuple[str, str], int] = {}
+        for owner, queues in self._queues.items():
+            # Of the API's replicas, whose names change with every start, the one that is furthest behind.
+            service = "rest" if owner.startswith("rest:") else owner
+            for queue, depth in queues.items():
+                depths[service, queue] = max(depth, depths.get((service, queue), 0))
+        family = GaugeMetricFamily("polyfleet_queue_depth", about, labels=["service", "queue"])
+        for labels, depth in depths.items():
+            family.add_metric(labels, depth)
+        return family
 
 
-def exposition(state: FleetState, head: int | None, beats: Beats, now: int) -> bytes:
+def exposition(state: FleetState, head: int | None, beats: Beats, queues: Queues, now: int) -> bytes:
     """Return all figures as Prometheus reads them; `head` is the log's, `now` epoch milliseconds."""
     registry = CollectorRegistry()
-    registry.register(_Figures(state, head, beats, now))
+    registry.register(_Figures(state, head, beats, queues, now))
     exposed: bytes = generate_latest(registry)
     return exposed

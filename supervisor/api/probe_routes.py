@@ -1,5 +1,6 @@
 """What machines ask: is it ready, how does it do in figures; and where a browser goes first."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -15,6 +16,9 @@ from supervisor.api.metrics import exposition
 
 #: Seconds that `/ready` waits for the projections to reach the log's head.
 _CATCH_UP = 1.0
+
+#: Seconds that the figures wait for a service: it is when one hangs that they are looked at.
+_PATIENCE = 1.0
 
 
 class Readiness(TypedDict):
@@ -49,10 +53,12 @@ def probe_routes(context: FleetContext) -> APIRouter:
         """Return the fleet's figures for Prometheus."""
         state, beats = context.state, await context.beats.get_or({})
         try:
-            head = await context.ledger.head()
-        except PolyfleetError:
+            async with asyncio.timeout(_PATIENCE):
+                head = await context.ledger.head()
+        except (PolyfleetError, TimeoutError):
             head = None
-        return Response(exposition(state, head, beats, context.clock()), media_type=CONTENT_TYPE_LATEST)
+        content = exposition(state, head, beats, await context.queues.get(), context.clock())
+        return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     return router
 

@@ -10,14 +10,24 @@ import psutil
 import pytest
 import yaml
 
+from actors import process_log
 from supervisor import ray_cluster
-from tests.integration.fleet import Fleet, free_port
+from tests.integration.fleet import Fleet, free_port, polyfleet
 
 AGENTS = [{"id": f"agent-{n}", "strategy": "market_maker", "params": {"lane": n, "lanes": 4}, "budget": 500} for n in range(4)]
 
 
+def away(folder: Path) -> list[str]:
+    """Return what runs a command with an empty folder of its own in the place of one, as on another machine."""
+    for privileges in ([], ["--user", "--map-root-user"]):
+        begin = ["unshare", *privileges, "--mount", "sh", "-c", f'mount -t tmpfs none "{folder}" && exec "$@"', "sh"]
+        if subprocess.run([*begin, "true"], capture_output=True, check=False).returncode == 0:
+            return begin
+    pytest.skip("no folder can be mounted here; run the tests as root or where users may make namespaces")
+
+
 class Node:
-    """A further Ray node that joins a fleet's cluster, as a session of processes of its own."""
+    """A further Ray node that joins a fleet's cluster, as a session of processes of its own with logs of its own."""
 
     def __init__(self, fleet: Fleet) -> None:
         options = {
@@ -30,6 +40,7 @@ class Node:
             "object-store-memory": 80 * 2**20,
         }
         command = [
+            *away(fleet.data_dir / "actor_logs"),
             str(Path(sys.executable).with_name("ray")),
             "start",
             *(f"--{name}={value}" for name, value in options.items()),
@@ -69,7 +80,25 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     fleet.end()
 
 
-@pytest.mark.timeout(400)
+def check_logs(fleet: Fleet, id: str) -> None:
+    """Assert that the log of an agent on another machine is read there, and that it is told when it cannot be."""
+    agent = fleet.agents()[id]
+    answer = fleet.get(f"/api/agents/{id}/logs")
+    assert answer["note"] is None
+    assert (answer["logs"][-1]["life"], answer["logs"][-1]["pid"]) == (agent["incarnation"], agent["pid"])
+    here = process_log.newest(str(fleet.data_dir), f"agent:{id}", 1000)
+    assert agent["incarnation"] not in {line["life"] for line in here}
+    fleet.post(f"/api/agents/{id}/stop")
+    answer = fleet.get(f"/api/agents/{id}/logs")
+    assert answer["logs"] == here[-100:]
+    assert answer["note"].startswith(f"life {agent['incarnation']} of {id} does not answer")
+    result = polyfleet("logs", id, "--url", fleet.url)
+    assert (result.returncode, result.stderr) == (0, f"polyfleet: {answer['note']}\n")
+    fleet.post(f"/api/agents/{id}/start")
+    fleet.until(lambda: fleet.agents()[id]["state"] == "running", 60)
+
+
+@pytest.mark.timeout(600)
 def test_agents_spread_over_nodes_and_those_of_a_lost_node_start_elsewhere(fleet: Fleet) -> None:
     node = Node(fleet)
 
@@ -83,6 +112,8 @@ def test_agents_spread_over_nodes_and_those_of_a_lost_node_start_elsewhere(fleet
         fleet.until(lambda: all(agent["state"] == "running" for agent in fleet.agents().values()), 60)
         return bool(there())
 
+    fleet.until(some_there, 120)
+    check_logs(fleet, min(there()))
     fleet.until(some_there, 120)
     moved = there()
     before = {id: fleet.agents()[id]["incarnation"] for id in moved}

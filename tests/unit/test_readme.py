@@ -39,3 +39,10 @@ def test_every_setting_of_the_code_is_in_the_example_file() -> None:
     shown = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert "POLYFLEET_API_TOKEN" in read
     assert read - internal - shown == set()
+
+
+def test_every_figure_for_prometheus_is_named() -> None:
+    code = (ROOT / "supervisor" / "api" / "metrics.py").read_text()
+    there = set(re.findall(r'"(polyfleet_[a-z_]+)"', code))
+    assert "polyfleet_queue_depth" in there
+    assert there == set(re.findall(r"`(polyfleet_[a-z_]+)`", README))

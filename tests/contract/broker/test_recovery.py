@@ -207,9 +207,11 @@ async def test_an_answer_that_was_lost_is_unknown_and_then_settled_by_the_orders
     sabotage(fleet, lost)
     [placed] = await fleet.place("a", fleet.intent(market, "buy", "0.4", "10", quote=True))
     assert placed.status == "unknown"
+    assert await fleet.broker.control_queues() == {"broker:main": {"orders": 1, "updates": 0}}
     assert (await fleet.broker.account("a")).cash == 996 * ONE, "it may be there, so its cash is held"
     await until(lambda: fleet.ended(placed.order_id, "live"))
     assert await fleet.order_states(placed.order_id) == ["intended", "signed", "unknown", "live"]
+    assert await fleet.broker.control_queues() == {"broker:main": {"orders": 0, "updates": 0}}
 
 
 @pytest.mark.usefixtures("impatient")

@@ -36,6 +36,7 @@ class World:
         self.snapshots: list[Snapshot | Exception] = []
         self.beats: list[Beat] = []
         self.beat_fails: Exception | None = None
+        self.log_is_away = False
         self.seconds = 0.0
         self.changed = asyncio.Event()
         self.gate = asyncio.Event()
@@ -71,6 +72,10 @@ class World:
         return Account(cash=100 * ONE)
 
     async def append(self, events: Sequence[Event], signed: Mapping[str, bytes]) -> list[int]:
+        if self.log_is_away:
+            self.seconds += 10
+            self.tell("no log")
+            raise Unavailable("the log is locked")
         self.events += events
         self.tell("append")
         return [0 for _ in events]
@@ -162,6 +167,22 @@ async def test_a_service_that_is_away_is_waited_for_and_is_no_failure(world: Wor
     await agent.begin()
     await world.until(lambda: len(world.views) >= 1)
     await stopped(agent)
+
+
+async def test_a_decision_waits_for_the_log_and_that_is_no_lack_of_progress(world: World) -> None:
+    world.plans, world.log_is_away = [Plan((BUY,))], True
+    agent = service(world)
+    await agent.begin()
+    await world.until(lambda: len(world.beats) > 5 and world.beats[-1].last_error == "the log is locked")
+    assert world.seconds > 60
+    assert max(beat.since_progress for beat in world.beats) < 11
+    assert world.beats[-1].outbox == 1
+    world.log_is_away = False
+    await world.until(lambda: bool(world.intents))
+    await world.until(lambda: world.beats[-1].outbox == 0)
+    await stopped(agent)
+    assert [event.id for event in world.events] == ["agent:a/3/1"]
+    assert [intent.id for intent in world.intents] == ["agent:a/3/1"]
 
 
 async def test_a_strategy_that_fails_three_rounds_in_a_row_ends_the_agent(world: World) -> None:

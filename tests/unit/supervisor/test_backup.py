@@ -82,6 +82,8 @@ async def test_a_living_fleet_comes_back_on_either_database(
 
     elsewhere(into)
     assert restore(file, new) == 0
+    # From now on the directory itself says where its log is.
+    elsewhere("sqlite")
     again = await opened(new)
     assert await again.head() == 4000
     assert (await again.poll(3500)).events == expected

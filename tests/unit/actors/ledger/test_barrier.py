@@ -82,3 +82,33 @@ async def test_a_poll_says_what_its_follower_has_applied(ledger: LedgerService, 
     assert await barrier
     await ledger.append([make()])
     assert not await ledger.barrier(2, timeout=0.001)
+
+
+async def test_a_reader_that_is_only_known_by_name_is_not_waited_for(ledger: LedgerService, make: Make) -> None:
+    polling = asyncio.create_task(ledger.poll(0, wait=20, reader="hub"))
+    await asyncio.sleep(0)
+    await ledger.append([make()])
+    assert (await polling).next == 1
+    assert await ledger.barrier(1, timeout=0)
+
+
+async def test_the_queues_are_what_is_not_on_disk_and_what_followers_have_not_applied(
+    ledger: LedgerService, make: Make
+) -> None:
+    assert await ledger.control_queues() == {"ledger": {"commits": 0}}
+    writing = [asyncio.create_task(ledger.append([make()])) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert await ledger.control_queues() == {"ledger": {"commits": 3}}
+    await asyncio.gather(*writing)
+    await ledger.poll(0, follower="broker:main")
+    await ledger.poll(2, reader="hub")
+    await ledger.poll(3)
+    queues = {"ledger": {"commits": 0}, "broker:main": {"log": 3}, "hub": {"log": 1}}
+    assert await ledger.control_queues() == queues
+
+
+async def test_a_follower_that_is_gone_has_no_queue(followers: Followers, clock: Clock) -> None:
+    poll(followers, "a", 4)
+    assert followers.behind(9) == {"a": 5}
+    clock.now += PATIENCE
+    assert followers.behind(9) == {}

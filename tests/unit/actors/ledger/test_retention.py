@@ -316,7 +316,7 @@ async def test_no_event_is_given_that_is_told_to_be_gone(open_ledger: Open, make
     await fill_up(ledger, make, 100)
     ledger._raise_floor(61)
     assert [event.seq for event in (await ledger.poll(0, limit=2)).events] == [61, 62]
-    assert await rows(ledger._url, events) == 100
+    assert await rows(ledger._config.database_url, events) == 100
 
 
 def test_settings_come_from_the_environment() -> None:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from agents.model import Decision, FeeSchedule, MarketView
 from agents.money import ONE, fee, micro, notional, number
+from agents.odds import expit, logit, normal_cdf
 from agents.risk import LEAST_TAKE, take_step
 from agents.strategies.favourite_longshot import FavouriteLongshot, FavouriteLongshotParams
-from agents.strategies.odds import expit, logit, normal_cdf
 from tests.unit.agents.worlds import account, market, order, seen, view
 
 M = market()

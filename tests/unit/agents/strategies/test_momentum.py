@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from agents.model import SIZE_STEP, Decision, FeeSchedule, MarketView, View
 from agents.money import ONE, micro, notional, number
+from agents.odds import expit, logit, normal_cdf
 from agents.risk import LEAST_TAKE, take_step
 from agents.strategies.momentum import Momentum, MomentumParams
-from agents.strategies.odds import expit, logit, normal_cdf
 from tests.unit.agents.worlds import NOW, account, market, order, seen, view
 
 FREE = market(fee=FeeSchedule())

@@ -22,7 +22,7 @@ from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
 from agents.model import Book, FeeSchedule, Level, Market, MarketView
 from agents.money import ONE, micro
-from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Snapshot
+from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Queues, Snapshot
 from agents.spec import AgentSpec, AgentState, Desired
 from agents.strategies import registry as strategies
 from supervisor.api.context import FleetContext
@@ -338,6 +338,8 @@ class Stand:
         self.feed = FeedStand(market_view(1), market_view(2, closed=True))
         self.brokers: dict[str, BrokerStand] = {"main": BrokerStand()}
         self.environment = environment or {}
+        self.logs: dict[str, list[dict[str, Any]]] = {}
+        self.queues: Queues = {}
 
     def context(self, name: str = "replica", clock: Callable[[], int] = lambda: NOW) -> FleetContext:
         """Return one replica's context; all replicas share everything else."""
@@ -349,12 +351,20 @@ class Stand:
             broker_of=lambda wallet: cast(Broker, self.brokers[wallet]),
             venue=self._venue,
             limits=RateLimits(self.supervisor, limits_from(self.environment)),
+            actor_log=self._log,
+            ask_queues=self._queues,
             clock=clock,
             source=f"api:{name}",
         )
 
     async def _venue(self) -> Endpoints:
         return VENUE
+
+    async def _log(self, name: str, limit: int) -> list[dict[str, Any]]:
+        return self.logs.get(name, [])[-limit:]
+
+    async def _queues(self) -> Queues:
+        return self.queues
 
 
 @asynccontextmanager

@@ -197,6 +197,25 @@ async def test_each_kind_of_history_has_its_own_name(api: Api, stand: Stand, con
     assert events[1].keys() == {"seq", "id", "type", "source", "agentId", "incarnation", "timestamp", "data"}
 
 
+async def test_logs_are_the_newest_lines_and_it_is_told_when_they_are_of_an_earlier_life(
+    api: Api, stand: Stand, context: FleetContext
+) -> None:
+    await create(api)
+    assert (await api.get("/api/agents/a/logs")).json() == {"logs": [], "note": None}
+    await api.post("/api/agents/a/start")
+    assert await context.until(lambda state: state.agents["a"].state == "running", 5.0)
+    lines = [{"message": f"line {n}", "life": 1} for n in range(5)]
+    stand.logs["agent:a"] = lines
+    assert (await api.get("/api/agents/a/logs", params={"limit": 2})).json() == {"logs": lines[3:], "note": None}
+    await api.post("/api/agents/a/restart")
+    assert await context.until(lambda state: state.agents["a"].incarnation == 2, 5.0)
+    assert await context.until(lambda state: state.agents["a"].state == "running", 5.0)
+    answer = (await api.get("/api/agents/a/logs")).json()
+    assert answer["logs"] == lines
+    assert answer["note"].startswith("life 2 of a does not answer and has logged nothing on the machine of the data directory")
+    assert (await api.get("/api/agents/b/logs")).status_code == 404
+
+
 async def test_positions_are_exact_and_priced(api: Api, stand: Stand, context: FleetContext) -> None:
     await create(api, id="default")
     await AgentStand(stand.ledger).log(Type.TRADE)

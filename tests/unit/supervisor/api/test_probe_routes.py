@@ -1,4 +1,7 @@
+import asyncio
+
 import httpx
+import pytest
 
 from agents.events import Type
 from agents.money import ONE
@@ -37,8 +40,14 @@ async def test_metrics_are_what_prometheus_reads(api: Api, stand: Stand, context
     await stand.supervisor.create({"id": "default", "strategy": "momentum", "enabled": False, "budget": 100})
     [*_, seq] = await AgentStand(stand.ledger).log(Type.DECISION, Type.TRADE, Type.TRADE)
     await context.settle(seq)
-    beat = Beat(pid=7, loop_lag=0.25, since_progress=1.5, rounds=9, memory=54.0)
+    beat = Beat(pid=7, loop_lag=0.25, since_progress=1.5, rounds=9, memory=54.0, outbox=3)
     stand.supervisor.last_beats = {"default": (context.clock() - 2500, beat)}
+    stand.queues = {
+        "ledger": {"commits": 4},
+        "broker:main": {"log": 2, "orders": 1, "updates": 0},
+        "rest:1a": {"log": 5},
+        "rest:2b": {"log": 9},
+    }
     answer = await api.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = answer.text.splitlines()
@@ -54,5 +63,22 @@ async def test_metrics_are_what_prometheus_reads(api: Api, stand: Stand, context
     assert 'polyfleet_round_seconds{agent="default"} 1.5' in lines
     assert 'polyfleet_private_memory_bytes{agent="default"} 5.4e+07' in lines
     assert 'polyfleet_failures{agent="default"} 0.0' in lines
+    assert 'polyfleet_outbox{agent="default"} 3.0' in lines
+    depths = [line.removeprefix("polyfleet_queue_depth") for line in lines if line.startswith("polyfleet_queue_depth")]
+    assert depths == [
+        '{queue="commits",service="ledger"} 4.0',
+        '{queue="log",service="broker:main"} 2.0',
+        '{queue="orders",service="broker:main"} 1.0',
+        '{queue="updates",service="broker:main"} 0.0',
+        '{queue="log",service="rest"} 9.0',
+    ]
     cash = context.state.portfolio.cash("main") / ONE
     assert f'polyfleet_wallet_cash{{wallet="main"}} {cash}' in lines
+
+
+async def test_figures_come_while_the_ledger_hangs(api: Api, context: FleetContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supervisor.api.probe_routes._PATIENCE", 0.0)
+    monkeypatch.setattr(context.ledger, "head", asyncio.Event().wait)
+    answer = await api.get("/metrics")
+    assert "polyfleet_halted 0.0" in answer.text.splitlines()
+    assert "polyfleet_log_lag" not in answer.text
