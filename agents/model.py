@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from agents.forecasting.records import Forecast
 from agents.money import ONE, Micro
 
 #: Order sizes are whole multiples of this: 0.01 share.
@@ -170,6 +171,8 @@ class View:
     account: Account
     #: A number that changes with each decision round; the only source of chance, so a replay decides the same.
     seed: int = 0
+    #: Forecasts by condition id, of the markets that the strategy wanted to know about, as far as they are there.
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

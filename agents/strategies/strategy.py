@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 
 from pydantic import ConfigDict, Field, Strict
 
+from agents.forecasting.records import Wanted
 from agents.model import Decision, View
 from agents.spec import Amount, Fields
 
@@ -61,6 +62,10 @@ class Strategy(ABC, Generic[P]):
 
     def __init__(self, params: P) -> None:
         self.params = params
+
+    def wanted(self, view: View) -> list[Wanted]:
+        """Return which markets it wants forecasts of; those that are there are in `view.forecasts` when it decides."""
+        return []
 
     @abstractmethod
     def decide(self, view: View) -> list[Decision]:
