@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -176,22 +176,15 @@ class AgentService:
         events = [self._event(decision, now) for decision in plan.decisions]
         self._outbox = len(events)
         if events:
-            await self._store(events)
+            await self._source.store(events, waiting=self._log_is_away)
             self._outbox = 0
         pairs = zip(plan.decisions, events, strict=True)
         return [Intent(event.id, decision) for decision, event in pairs if decision.action != "hold"]
 
-    async def _store(self, events: Sequence[Event]) -> None:
-        """Store what was decided, however long the log is away; to wait for that is no lack of progress."""
-        while True:
-            try:
-                await self._source.store(events, patience=0.0)
-            except Unavailable as error:
-                self._last_error = str(error)
-                self._round_began = self._clock()
-                await asyncio.sleep(_RETRY)
-            else:
-                return
+    def _log_is_away(self, error: Unavailable) -> None:
+        """Begin the round anew, as it were: to wait for the log, however long, is no lack of progress."""
+        self._last_error = str(error)
+        self._round_began = self._clock()
 
     def _event(self, decision: Decision, now: int) -> Event:
         event = self._source.event(Type.DECISION, {}, self._spec.id)

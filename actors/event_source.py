@@ -41,11 +41,17 @@ class EventSource:
         )
 
     async def store(
-        self, events: Sequence[Event], signed: Mapping[str, bytes] | None = None, *, patience: float | None = None
+        self,
+        events: Sequence[Event],
+        signed: Mapping[str, bytes] | None = None,
+        *,
+        patience: float | None = None,
+        waiting: Callable[[Unavailable], None] | None = None,
     ) -> list[int]:
         """Store events, and signed orders by order id, in one commit; return each event's seq.
 
         Without `patience` (seconds) it tries for ever. Storing the same events again is safe: they keep their seqs.
+        `waiting` is told of each attempt that failed and is made again.
 
         Raises:
             Unavailable: if the ledger did not acknowledge in time; it may have stored them all the same.
@@ -55,7 +61,9 @@ class EventSource:
         while True:
             try:
                 return await self._ledger.append(events, signed or {})
-            except Unavailable:
+            except Unavailable as error:
                 if deadline is not None and time.monotonic() > deadline:
                     raise
+                if waiting is not None:
+                    waiting(error)
                 await asyncio.sleep(RETRY)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 
 from agents.forecasting.pooling import LEAST, clipped
 from agents.odds import expit, logit
@@ -71,7 +70,7 @@ def fit_weight(history: Sequence[tuple[float, float, float]], *, start: float, l
     if len(history) < least:
         return start
     points = [(logit(clipped(m)), logit(clipped(p)) - logit(clipped(m)), outcome) for p, m, outcome in history]
-    weight, step = start, inf
+    weight = start
     for _ in range(_STEPS):
         gradient, curvature = prior * (start - weight), prior
         for market, apart, outcome in points:

@@ -1,8 +1,8 @@
 """The forecasts of the fleet and what came of them, folded from the log: what calibration, weights and scores are made of."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from agents.events import Event, Type
@@ -65,16 +65,10 @@ class TrackRecord:
 
     def grouped(self) -> dict[tuple[str, str, str], list[Entry]]:
         """Return what came out by agent, strategy and model."""
-        return _by(
-            ((entry.agent_id, entry.strategy, entry.model), entry) for entries in self.done.values() for entry in entries
-        )
-
-
-def _by(pairs: Iterable[tuple[tuple[str, str, str], Entry]]) -> dict[tuple[str, str, str], list[Entry]]:
-    found: defaultdict[tuple[str, str, str], list[Entry]] = defaultdict(list)
-    for key, entry in pairs:
-        found[key].append(entry)
-    return dict(found)
+        found: defaultdict[tuple[str, str, str], list[Entry]] = defaultdict(list)
+        for entry in chain.from_iterable(self.done.values()):
+            found[entry.agent_id, entry.strategy, entry.model].append(entry)
+        return dict(found)
 
 
 def _entry(agent_id: str, data: dict[str, Any]) -> Entry:

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from agents.model import Book, Decision, MarketView, View
-from agents.money import ONE, Micro, ceil_to, fee, floor_to, notional, number
+from agents.money import ONE, Micro, ceil_to, fee, number
 from agents.odds import expit, logit, normal_cdf
-from agents.risk import LEAST_TAKE, take_step
-from agents.strategies.strategy import Params, Strategy
-
-#: It adds to a bet only once this part of what it wants is missing.
-_TOP_UP = 0.5
+from agents.strategies.staking import Bankroll, StakeParams
+from agents.strategies.strategy import Strategy
 
 
-class FavouriteLongshotParams(Params):
-    """Prices are 0 to 1; the bankroll is free cash and what the shares held have cost."""
+class FavouriteLongshotParams(StakeParams):
+    """Prices are 0 to 1."""
 
     slope: float = Field(1.15, gt=1, le=2, description="How much stronger than the price the truth is, in log-odds.")
     uncertainty: float = Field(0.1, gt=0, le=1, description="Standard error of the slope, for the confidence.")
@@ -24,9 +21,6 @@ class FavouriteLongshotParams(Params):
     high: float = Field(0.985, gt=0.5, lt=1, description="And up to this price.")
     min_edge: float = Field(0.004, ge=0, lt=0.5, description="What must be left a share after spread and fee.")
     max_spread: float = Field(0.04, gt=0, lt=1, description="It trusts no mid price between bids and asks farther apart.")
-    kelly: float = Field(0.25, gt=0, le=1, description="Part of the Kelly bet that it makes.")
-    max_stake: float = Field(0.05, gt=0, le=1, description="The most in one market, as a part of the bankroll.")
-    max_exposure: float = Field(0.8, gt=0, le=1, description="The most in all markets, as a part of the bankroll.")
     bets: int = Field(2, ge=1, le=100, description="New bets in one round.")
 
 
@@ -63,9 +57,7 @@ class FavouriteLongshot(Strategy[FavouriteLongshotParams]):
     def decide(self, view: View) -> list[Decision]:
         """Return the best new bets."""
         holdings = view.account.holdings
-        invested = sum(holding.cost for holding in holdings.values())
-        bankroll = view.account.cash + invested
-        room = round(self.params.max_exposure * bankroll) - invested
+        bankroll = Bankroll(view.account, self.params.max_exposure)
         busy = {order.condition_id for order in view.account.orders}
         bets = [bet for seen in view.markets if seen.market.condition_id not in busy for bet in self._bet(seen)]
         decisions: list[Decision] = []
@@ -73,15 +65,8 @@ class FavouriteLongshot(Strategy[FavouriteLongshotParams]):
             token, other = bet.book.token_id, bet.seen.market.tokens[1 - bet.seen.market.index(bet.book.token_id)]
             if other in holdings or len(decisions) == self.params.bets:
                 continue
-            wanted = round(bet.fraction * bankroll)
-            missing = wanted - (holdings[token].cost if token in holdings else 0)
-            if missing < _TOP_UP * wanted:
-                continue
-            shares = min(min(missing, room) * ONE // bet.ask, bet.book.asks[0].size)
-            size = floor_to(max(shares, 0), take_step(bet.ask))
-            if notional(size, bet.ask) >= LEAST_TAKE:
-                room -= notional(size, bet.ask)
-                decisions.append(self._decision(bet, size, wanted))
+            if size := bankroll.take(token, bet.ask, bet.book.asks[0].size, bet.fraction):
+                decisions.append(self._decision(bet, size, round(bet.fraction * bankroll.total)))
         return decisions
 
     def _bet(self, seen: MarketView) -> Iterator[_Bet]:

@@ -10,10 +10,10 @@ from agents.forecasting.blend import blended, weight_of
 from agents.forecasting.records import Forecast, Wanted
 from agents.forecasting.sizing import Edge, edge_of, kelly
 from agents.model import Book, Decision, MarketView, View
-from agents.money import ONE, Micro, floor_to, notional, number
+from agents.money import ONE, Micro, notional, number
 from agents.odds import logit, normal_cdf
-from agents.risk import LEAST_TAKE, take_step
-from agents.strategies.strategy import Params, Strategy
+from agents.strategies.staking import Bankroll, StakeParams
+from agents.strategies.strategy import Strategy
 
 _HOUR = 3_600_000
 
@@ -24,8 +24,8 @@ _SHARED_ERROR = 0.3
 _NEAR_MIDDLE = 50_000
 
 
-class LlmParams(Params):
-    """Prices and probabilities are 0 to 1, hours are the venue's; the bankroll is free cash and what the shares held cost."""
+class LlmParams(StakeParams):
+    """Prices and probabilities are 0 to 1, hours are the venue's."""
 
     models: tuple[str, ...] = Field(("openai:gpt-5-mini",), min_length=1, max_length=8, strict=False)
     samples: int = Field(6, ge=1, le=30, description="Answers for one forecast, by turns over the models and both phrasings.")
@@ -41,9 +41,6 @@ class LlmParams(Params):
     deep: float = Field(20_000.0, gt=0, description="At so many pUSD near the middle of the book it weighs half.")
     min_edge: float = Field(0.02, ge=0, lt=0.5, description="What a share must be worth more than it costs with its fee.")
     max_edge: float = Field(0.25, gt=0, lt=1, description="A greater edge is a question read wrongly, and is left alone.")
-    kelly: float = Field(0.25, gt=0, le=1, description="Part of Kelly's bet that it makes.")
-    max_stake: float = Field(0.05, gt=0, le=1, description="The most in one market, as a part of the bankroll.")
-    max_exposure: float = Field(0.8, gt=0, le=1, description="The most in all markets, as a part of the bankroll.")
     daily_budget: float = Field(2.0, ge=0, description="USD that its forecasts may cost in a wall day.")
 
 
@@ -88,22 +85,14 @@ class Llm(Strategy[LlmParams]):
 
     def decide(self, view: View) -> list[Decision]:
         """Return the best new bets."""
-        holdings = view.account.holdings
-        invested = sum(holding.cost for holding in holdings.values())
-        bankroll = view.account.cash + invested
-        room = round(self.params.max_exposure * bankroll) - invested
+        bankroll = Bankroll(view.account, self.params.max_exposure)
         busy = {order.condition_id for order in view.account.orders}
         bets = [bet for seen in view.markets if seen.market.condition_id not in busy for bet in self._bets(view, seen)]
-        decisions = []
-        for bet in sorted(bets, key=lambda bet: bet.fraction, reverse=True):
-            token = bet.book.token_id
-            stake = round(bet.fraction * bankroll) - (holdings[token].cost if token in holdings else 0)
-            shares = min(max(min(stake, room), 0) * ONE // bet.edge.limit, bet.edge.size)
-            size = floor_to(shares, take_step(bet.edge.limit))
-            if 2 * stake >= bet.fraction * bankroll and notional(size, bet.edge.limit) >= LEAST_TAKE:
-                room -= notional(size, bet.edge.limit, up=True)
-                decisions.append(_decision(bet, size))
-        return decisions
+        return [
+            _decision(bet, size)
+            for bet in sorted(bets, key=lambda bet: bet.fraction, reverse=True)
+            if (size := bankroll.take(bet.book.token_id, bet.edge.limit, bet.edge.size, bet.fraction))
+        ]
 
     def _asks_about(self, seen: MarketView, mid: Micro) -> bool:
         book = seen.books[0]

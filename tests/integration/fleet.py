@@ -1,5 +1,6 @@
 """A fleet run by `polyfleet up` in a process of its own, as a user runs it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,9 @@ from typing import Any, ClassVar
 
 import httpx
 
+from agents.errors import PolyfleetError
 from supervisor import ray_cluster
+from supervisor.rest_client import FleetClient
 from tests.postgres import Postgres
 
 LIMITS_OFF = {f"POLYFLEET_RATE_LIMIT_{kind}": "off" for kind in ("READ", "CONTROL", "HEALTH")}
@@ -130,15 +133,22 @@ class Fleet:
         found: dict[str, Any] = next(line for line in self.get("/api/fleet")["services"] if line["name"] == name)
         return found
 
-    def events(self, after: int = 0) -> list[dict[str, Any]]:
+    def events(self, after: int = 0, **filters: str) -> list[dict[str, Any]]:
         """Return the log after a cursor."""
-        found: list[dict[str, Any]] = []
-        while True:
-            page = self.get("/api/events", after=after, limit=1000)
-            if not page["events"]:
-                return found
-            found += page["events"]
-            after = page["next"]
+        with FleetClient(self.url) as client:
+            return list(client.events(after, **filters))
+
+    def pid_of(self, service: str) -> int:
+        """Return the process id of a shared actor, as its last event says."""
+
+        def told() -> list[int]:
+            with contextlib.suppress(PolyfleetError):
+                lines = [event["data"] for event in self.events(type="info")]
+                return [int(line["pid"]) for line in lines if line.get("name") == service]
+            return []
+
+        pids: list[int] = self.until(told)
+        return pids[-1]
 
     def run(self) -> dict[str, Any]:
         """Return what `up` noted of the run."""

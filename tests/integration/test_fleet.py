@@ -185,18 +185,12 @@ def test_twenty_agents_killed_at_one_instant_start_a_few_at_a_time_and_the_api_a
 def test_a_killed_service_comes_back_and_no_agent_is_restarted(fleet: Fleet, name: str) -> None:
     before, service = lives(fleet), fleet.service(name)
     trades = fleet.get("/api/fleet")["totalTrades"]
-    os.kill(pid_of(fleet, name), signal.SIGKILL)
+    os.kill(fleet.pid_of(name), signal.SIGKILL)
     fleet.until(lambda: fleet.service(name)["restarts"] == service["restarts"] + 1, 60)
     fleet.until(lambda: fleet.api.get("/ready").status_code == 200, 60)
     fleet.until(lambda: fleet.get("/api/fleet")["totalTrades"] > trades, 60)
     fleet.until(lambda: fleet.api.get("/api/ledger/check").json().get("ok"), 30)
     assert lives(fleet) == before
-
-
-def pid_of(fleet: Fleet, service: str) -> int:
-    """Return the process of a shared actor, as its last event says."""
-    lines = [e["data"] for e in fleet.events() if e["type"] == "info" and e["data"].get("name") == service]
-    return int(lines[-1]["pid"])
 
 
 def test_a_killed_supervisor_adopts_every_agent(fleet: Fleet) -> None:
@@ -211,7 +205,7 @@ def test_a_killed_supervisor_adopts_every_agent(fleet: Fleet) -> None:
 
 async def test_a_plain_client_gets_every_event_once_in_order_while_services_die(fleet: Fleet) -> None:
     after = fleet.get("/api/fleet")["seq"]
-    os.kill(pid_of(fleet, "ledger"), signal.SIGKILL)
+    os.kill(fleet.pid_of("ledger"), signal.SIGKILL)
     seqs: list[int] = []
     async with asyncio.timeout(60), connect(fleet.url.replace("http", "ws") + "/ws/") as socket:
         await socket.send(json.dumps({"op": "subscribe", "after": after}))
@@ -245,7 +239,7 @@ def test_an_unmodified_socket_io_client_hears_the_fleet(fleet: Fleet, options: d
 
 def test_the_kill_switch_stops_all_trading_and_survives_a_broker(fleet: Fleet) -> None:
     fleet.post("/api/fleet/kill-switch", {"reason": "a test", "flatten": False})
-    os.kill(pid_of(fleet, "broker:main"), signal.SIGKILL)
+    os.kill(fleet.pid_of("broker:main"), signal.SIGKILL)
     fleet.until(lambda: fleet.api.get("/ready").status_code == 200, 60)
     quiet = fleet.get("/api/fleet")["seq"]
     time.sleep(3)

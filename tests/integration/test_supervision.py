@@ -98,11 +98,6 @@ class Stage(Fleet):
             os.kill(known[agent]["pid"], signal.SIGKILL)
         return at
 
-    def pid_of(self, service: str) -> int:
-        """Return the process of a shared actor, as its last event says."""
-        answer = self.until(lambda: (found := self.api.get("/api/events?type=info&limit=1000")).is_success and found)
-        return int([e["data"]["pid"] for e in answer.json()["events"] if e["data"].get("name") == service][-1])
-
     def replace_supervisor(self) -> None:
         """Kill the supervisor and wait until its next life is at work."""
         os.kill(self.pid_of_actor("supervisor"), signal.SIGKILL)

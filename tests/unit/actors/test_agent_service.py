@@ -105,6 +105,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     for name in ("SHORTEST", "_RETRY"):
         monkeypatch.setattr(f"actors.agent.{name}", 0.0)
+    monkeypatch.setattr("actors.event_source.RETRY", 0.0)
     monkeypatch.setattr("actors.pace.SHORTEST", 0.001)
     monkeypatch.setattr("actors.agent.BEAT_EVERY", 0.001)
     monkeypatch.setattr(Agent, "step", lambda agent, view: made.decide(agent, view))
