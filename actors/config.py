@@ -1,6 +1,8 @@
 """The configuration that all services of one fleet share."""
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,26 @@ class SystemConfig:
     def database_file(self) -> Path:
         """The 0600 file with the URL of the log, which may hold a password; an empty one means SQLite in the directory."""
         return Path(self.data_dir) / "database_url"
+
+    @property
+    def providers_file(self) -> Path:
+        """The 0600 file with the keys and settings of the providers of models and news."""
+        return Path(self.data_dir) / "providers.json"
+
+    def providers(self) -> Mapping[str, str]:
+        """Return the providers' keys and settings by the names of their variables; only the actors that use them read it.
+
+        Raises Unavailable if the file cannot be read.
+        """
+        try:
+            found: dict[str, str] = json.loads(self.providers_file.read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"{self.providers_file} cannot be read ({error}); start the fleet again to write it anew"
+            ) from None
+        return found
 
     @property
     def database_url(self) -> str:

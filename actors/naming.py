@@ -10,6 +10,8 @@ LEDGER = "ledger"
 SUPERVISOR = "supervisor"
 MARKET_FEED = "market_feed"
 SANDBOX = "sandbox"
+FORECASTER = "forecaster"
+LIBRARIAN = "librarian"
 
 
 def broker(wallet: str) -> str:

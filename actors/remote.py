@@ -7,7 +7,7 @@ from typing import Any, cast
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
-from actors.naming import LEDGER, MARKET_FEED, NAMESPACE, SUPERVISOR, broker
+from actors.naming import FORECASTER, LEDGER, LIBRARIAN, MARKET_FEED, NAMESPACE, SUPERVISOR, broker
 from agents import ports
 from agents.errors import PolyfleetError, Unavailable
 
@@ -77,6 +77,16 @@ def market_feed(deadline: float = DEADLINE) -> ports.MarketFeed:
 def supervisor(deadline: float = DEADLINE) -> ports.Supervisor:
     """Return the supervisor."""
     return cast(ports.Supervisor, Remote(SUPERVISOR, deadline))
+
+
+def forecaster(deadline: float = DEADLINE) -> ports.Forecaster:
+    """Return the forecaster."""
+    return cast(ports.Forecaster, Remote(FORECASTER, deadline))
+
+
+def librarian(deadline: float = DEADLINE) -> ports.Librarian:
+    """Return the librarian."""
+    return cast(ports.Librarian, Remote(LIBRARIAN, deadline))
 
 
 def broker_of(wallet: str, deadline: float = DEADLINE) -> ports.Broker:

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from agents.events import Event
 from agents.fleet import FleetState
-from agents.model import Account, Decision, MarketView
+from agents.forecasting.records import Evidence, Forecast, PastMarket, Recipe
+from agents.model import Account, Book, Decision, Market, MarketView
 from agents.money import Micro
 
 #: What waits, by the name of the service that it waits for, then by queue.
@@ -118,8 +119,61 @@ class MarketFeed(Protocol):
     async def watch(self, condition_ids: Sequence[str]) -> None:
         """Follow these markets too until they resolve (a broker does this for what it holds)."""
 
+    async def rules(self, condition_id: str) -> str:
+        """Return the text by which a market resolves, as the venue words it (untrusted); empty if it is not known."""
+
     async def now(self) -> int:
         """Return the venue's time in epoch milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an agent wants a forecast of: the market, its first outcome's book as the agent saw it, and see `Wanted`."""
+
+    market: Market
+    book: Book
+    max_age: int
+    discount: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The forecasts that are there, by condition id; `waiting` says why the others are not being made, empty if they are."""
+
+    forecasts: Mapping[str, Forecast]
+    waiting: str = ""
+
+
+class Forecaster(Protocol):
+    """The one that asks language models, for all agents."""
+
+    async def ask(self, agent_id: str, strategy: str, recipe: Recipe, questions: Sequence[Question], now: int) -> Reply:
+        """Return at once what is known, and go on to work on the rest; `now` is venue time, which evidence is limited to.
+
+        A forecast that is returned for the first time to an agent was logged as its `forecast` event before.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a search found, the most relevant first: `Evidence` whose `summary` is the passage itself, not yet summarised.
+
+    `tokens` is what embedding it cost, `notes` which sources failed, one sentence each.
+    """
+
+    evidence: tuple[Evidence, ...]
+    tokens: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Librarian(Protocol):
+    """The one that reads the news and remembers, for all agents."""
+
+    async def search(self, queries: Sequence[str], *, as_of: int, limit: int = 30) -> Findings:
+        """Return passages for some queries, of documents published at or before `as_of` (venue milliseconds), no two alike."""
+
+    async def similar(self, question: str, *, as_of: int, limit: int = 5) -> list[PastMarket]:
+        """Return markets like this one that had resolved by `as_of`, the most alike first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,4 +304,7 @@ class Endpoints:
     rpc_url: str
     market_ws_url: str
     user_ws_url: str
+    #: The simulated venue's own news wire and OpenAI-compatible model; empty elsewhere.
+    news_url: str = ""
+    openai_url: str = ""
     simulated: bool = field(default=False)

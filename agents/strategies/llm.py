@@ -6,8 +6,8 @@ from math import sqrt
 
 from pydantic import Field
 
-from agents.forecasting.blend import blended, weight_of
-from agents.forecasting.records import Forecast, Wanted
+from agents.forecasting.blend import blended, discount
+from agents.forecasting.records import Forecast, Recipe, Wanted
 from agents.forecasting.sizing import Edge, edge_of, kelly
 from agents.model import Book, Decision, MarketView, View
 from agents.money import ONE, Micro, notional, number
@@ -69,19 +69,27 @@ class Llm(Strategy[LlmParams]):
     description = "Buys what language models that read the news, blended with the price, find worth more than it costs."
     params_type = LlmParams
 
+    @property
+    def recipe(self) -> Recipe:
+        """What its params say of how forecasts are made."""
+        p = self.params
+        return Recipe(p.models, p.samples, p.trim, p.articles, p.weight, p.daily_budget)
+
     def wanted(self, view: View) -> list[Wanted]:
         """Ask about what it holds, and about the least sure markets beside."""
-        held = {seen.market.condition_id for seen in view.markets if _held(view, seen)}
+        markets = {seen.market.condition_id: seen for seen in view.markets}
+        held = {id for id, seen in markets.items() if _held(view, seen)}
         unsure = sorted(
-            (abs(number(mid) - 0.5), seen.market.condition_id)
-            for seen in view.markets
+            (abs(number(mid) - 0.5), id)
+            for id, seen in markets.items()
             if (mid := seen.books[0].mid) is not None and self._asks_about(seen, mid)
         )
         chosen = [id for _, id in unsure if id not in held]
         room = max(self.params.markets - len(held), 1)
         # Those that were asked about stay first, so that a price that moves does not make it ask about ever new ones.
         chosen.sort(key=lambda id: id not in view.forecasts)
-        return [Wanted(id, round(self.params.refresh * _HOUR)) for id in (*sorted(held), *chosen[:room])]
+        age = round(self.params.refresh * _HOUR)
+        return [Wanted(id, age, self._discount(view, markets[id])) for id in (*sorted(held), *chosen[:room])]
 
     def decide(self, view: View) -> list[Decision]:
         """Return the best new bets."""
@@ -110,7 +118,7 @@ class Llm(Strategy[LlmParams]):
             return
         if view.now - forecast.at > 2 * self.params.refresh * _HOUR:
             return
-        weight = self._weight(view, seen, forecast)
+        weight = forecast.weight * self._discount(view, seen)
         first = blended(forecast.calibrated, number(mid), weight)
         tokens = seen.market.tokens
         for side, (book, p, price) in enumerate(
@@ -124,12 +132,10 @@ class Llm(Strategy[LlmParams]):
             confidence = normal_cdf((logit(p) - logit(edge.cost)) / error) if error else 0.0
             yield _Bet(seen, book, edge, forecast, p, price, fraction, confidence)
 
-    def _weight(self, view: View, seen: MarketView, forecast: Forecast) -> float:
+    def _discount(self, view: View, seen: MarketView) -> float:
         end = seen.market.end
         hours = None if end is None else (end - view.now) / _HOUR
-        return weight_of(
-            forecast.weight, hours_left=hours, depth=_depth(seen.books[0]), near=self.params.near, deep=self.params.deep
-        )
+        return discount(hours_left=hours, depth=_depth(seen.books[0]), near=self.params.near, deep=self.params.deep)
 
 
 def _held(view: View, seen: MarketView) -> bool:

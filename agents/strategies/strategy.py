@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 
 from pydantic import ConfigDict, Field, Strict
 
-from agents.forecasting.records import Wanted
+from agents.forecasting.records import Recipe, Wanted
 from agents.model import Decision, View
 from agents.spec import Amount, Fields
 
@@ -62,6 +62,11 @@ class Strategy(ABC, Generic[P]):
 
     def __init__(self, params: P) -> None:
         self.params = params
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How the forecasts that it wants are made; None for a strategy that wants none."""
+        return None
 
     def wanted(self, view: View) -> list[Wanted]:
         """Return which markets it wants forecasts of; those that are there are in `view.forecasts` when it decides."""

@@ -16,13 +16,14 @@ from supervisor import ray_cluster
 from supervisor.chaos.roster import roster
 from supervisor.data_directory import DataDirectory
 from supervisor.rest_client import FleetClient
+from supervisor.secrets import without_secrets
 
 #: Seconds for `up` to become ready, and to end.
 _READY_TIMEOUT = 200.0
 _END_TIMEOUT = 60.0
 
 #: Variables of the user's own fleet; the one under test must neither use nor reach it.
-_FOREIGN = ("POLYFLEET_", "RAY_", "DATABASE_URL", "TELEGRAM_", "OPENAI_", *ray_cluster.SECRETS)
+_FOREIGN = ("POLYFLEET_", "RAY_", "DATABASE_URL", "TELEGRAM_", "OPENAI_")
 
 
 class FleetUnderTest:
@@ -41,7 +42,8 @@ class FleetUnderTest:
         self.api = FleetClient(self.url)
         self._seed = seed
         self._up: subprocess.Popen[bytes] | None = None
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        own = without_secrets(os.environ)
+        kept = {name: value for name, value in own.items() if not name.startswith(_FOREIGN)}
         self.environment = kept | {f"POLYFLEET_RATE_LIMIT_{kind}": "off" for kind in ("READ", "CONTROL", "HEALTH")}
         if database is not None:
             self.environment["DATABASE_URL"] = database

@@ -33,7 +33,7 @@ def cluster(tmp_path: Path) -> Iterator[str]:
     home.mkdir()
     ray_cluster.prepare(home)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ray_cluster, "SECRETS", ())
+        patch.setattr(ray_cluster, "without_secrets", dict)
         patch.setenv("DATABASE_URL", "postgresql://theirs:theirs@127.0.0.1:1/theirs")
         address = ray_cluster.start(home, ray_cluster.environment(home) | LIMITS_OFF)
     yield address

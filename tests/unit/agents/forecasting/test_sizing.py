@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.forecasting.blend import blended, weight_of
+from agents.forecasting.blend import blended, discount
 from agents.forecasting.sizing import edge_of, kelly
 from agents.model import Book, FeeSchedule, Level
 from agents.money import ONE
@@ -50,8 +50,8 @@ def test_a_forecast_of_no_weight_leaves_the_price() -> None:
 
 
 def test_a_forecast_weighs_less_near_the_end_and_where_the_book_is_deep() -> None:
-    far = weight_of(0.2, hours_left=None, depth=0, near=24, deep=10_000)
-    assert far == 0.2
-    assert weight_of(0.2, hours_left=12, depth=0, near=24, deep=10_000) == pytest.approx(0.1)
-    assert weight_of(0.2, hours_left=-1, depth=0, near=24, deep=10_000) == 0
-    assert weight_of(0.2, hours_left=99, depth=10_000, near=24, deep=10_000) == pytest.approx(0.1)
+    far = discount(hours_left=None, depth=0, near=24, deep=10_000)
+    assert far == 1
+    assert discount(hours_left=12, depth=0, near=24, deep=10_000) == pytest.approx(0.5)
+    assert discount(hours_left=-1, depth=0, near=24, deep=10_000) == 0
+    assert discount(hours_left=99, depth=10_000, near=24, deep=10_000) == pytest.approx(0.5)

@@ -1,0 +1,32 @@
+"""What of an environment is secret: taken out of what other processes inherit, and left to those that need it in a 0600 file."""
+
+import json
+from collections.abc import Mapping
+
+from actors.config import SystemConfig
+from supervisor.private_file import write_private
+
+_NAMES = frozenset({"POLYGON_WALLET_PRIVATE_KEY", "TELEGRAM_BOT_TOKEN", "POLYFLEET_API_TOKEN", "DATABASE_URL"})
+
+#: Keys of providers end so, whoever they are: OPENAI_API_KEY, TAVILY_API_KEY, NEWS_API_KEY, ANTHROPIC_API_KEY, ...
+_KEY = "_API_KEY"
+
+#: Where names of settings begin that only the forecaster and the librarian read.
+_SETTINGS = ("OPENAI_", "POLYFLEET_LLM_", "POLYFLEET_RSS_FEEDS", "POLYFLEET_CHROMA_URL")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of this name may hold a secret."""
+    return name in _NAMES or name.endswith(_KEY)
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what other processes may inherit of an environment."""
+    return {name: value for name, value in environment.items() if not is_secret(name)}
+
+
+def leave_providers(config: SystemConfig, environment: Mapping[str, str]) -> None:
+    """Leave keys and settings of providers to the forecaster and the librarian; those of an earlier start are forgotten."""
+    given = {name: value for name, value in environment.items() if value}
+    wanted = [name for name in given if name.endswith(_KEY) or name.startswith(_SETTINGS)]
+    write_private(config.providers_file, json.dumps({name: given[name] for name in wanted}))
