@@ -14,7 +14,9 @@ import psutil
 
 from actors import remote
 from actors.event_source import EventSource
+from actors.outlook import Outlook
 from actors.pace import SHORTEST, Pace
+from actors.program import Program
 from actors.system import SystemConfig
 from agents import facts
 from agents.agent import Agent, Plan
@@ -22,7 +24,8 @@ from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Event, Type
 from agents.model import Decision, MarketView, View
 from agents.money import text
-from agents.ports import Beat, Broker, Intent, Ledger, MarketFeed, Supervisor
+from agents.ports import Beat, Broker, Forecaster, Intent, Ledger, MarketFeed, Supervisor
+from agents.process_protocol import Report
 from agents.spec import AgentSpec
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,8 @@ ORPHAN_AFTER = 90.0
 _PATIENCE = 3
 #: Seconds between rounds that found a service missing.
 _RETRY = 1.0
+#: Seconds that the forecaster may take to say what it knows.
+_FORECASTS = 5.0
 
 
 class AgentService:
@@ -52,6 +57,7 @@ class AgentService:
         feed: MarketFeed | None = None,
         broker: Broker | None = None,
         supervisor: Supervisor | None = None,
+        forecaster: Forecaster | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -61,6 +67,7 @@ class AgentService:
         self._feed = feed or remote.market_feed()
         self._broker = broker or remote.broker_of(self._spec.wallet)
         self._supervisor = supervisor or remote.supervisor(deadline=BEAT_EVERY * 5)
+        self._outlook = Outlook(self._spec.id, forecaster or remote.forecaster(deadline=_FORECASTS))
         self._clock = clock
         self._agent: Agent | None = None
         self._markets: dict[str, MarketView] = {}
@@ -80,6 +87,7 @@ class AgentService:
         self._lag = 0.0
         #: Decisions that the ledger has not acknowledged yet.
         self._outbox = 0
+        self._program = Program(self._stopping.set)
 
     async def start(self) -> None:
         """Do nothing: what can fail is in `begin`, whose caller is told."""
@@ -88,6 +96,7 @@ class AgentService:
         """Make the strategy and begin to decide; return the process id. Raises InvalidInput for a spec that cannot work."""
         if self._life is None:
             self._agent = Agent(self._spec)
+            await self._program.begin(self._spec, self._agent.strategy.command)
             self._paused = paused
             self._life = asyncio.create_task(self._live(self._agent))
             self._beats = asyncio.create_task(self._beat())
@@ -116,6 +125,7 @@ class AgentService:
         self._spec = AgentSpec.model_validate(spec)
         if self._agent is not None:
             self._agent.configure(self._spec)
+            await self._program.begin(self._spec, self._agent.strategy.command)
         self._markets, self._version = {}, 0
 
     async def control_describe(self) -> dict[str, Any]:
@@ -123,6 +133,13 @@ class AgentService:
         return {"agentId": self._spec.id, "incarnation": self._incarnation, "pid": os.getpid(), "rounds": self._rounds}
 
     async def _live(self, agent: Agent) -> None:
+        try:
+            await self._decide(agent)
+        finally:
+            await self._program.stop()
+        self._program.check()
+
+    async def _decide(self, agent: Agent) -> None:
         pace = Pace(self._clock)
         while not self._stopping.is_set():
             if self._paused or self._clock() > self._lease:
@@ -150,7 +167,7 @@ class AgentService:
             finally:
                 self._round_began = None
             self._failures = 0
-            self._last_error = None
+            self._last_error = self._outlook.waiting or None
             self._rounds += 1
             await self._rest(pace, now)
 
@@ -162,7 +179,13 @@ class AgentService:
         self._version = snapshot.version
         account = await self._broker.account(self._spec.id)
         seed = zlib.crc32(f"{self._config.seed}/{self._spec.id}/{self._incarnation}/{self._rounds}".encode())
-        plan = agent.step(View(snapshot.now, tuple(self._markets.values()), account, seed))
+        view = await self._foreseen(agent, View(snapshot.now, tuple(self._markets.values()), account, seed))
+        # The last thing before it decides: a line is told once, and a round that fails before this has not heard it.
+        plan = agent.step(replace(view, said=self._program.lines()))
+        for remark in agent.strategy.remarks:
+            log.warning("%s", remark)
+        if agent.strategy.reports:
+            await self._source.store([self._reported(report, snapshot.now) for report in agent.strategy.reports])
         intents = await self._logged(plan, snapshot.now)
         if intents or plan.cancels:
             placed = await self._broker.execute(self._spec.id, self._incarnation, intents, plan.cancels)
@@ -170,6 +193,15 @@ class AgentService:
                 agent.report(intent.decision, outcome)
                 log.info("%s: %s", _shown(intent.decision), outcome.status + (f", {outcome.reason}" if outcome.reason else ""))
         return snapshot.now
+
+    async def _foreseen(self, agent: Agent, view: View) -> View:
+        """Return the view with the forecasts that the strategy wants, as far as they are there."""
+        strategy = agent.strategy
+        if strategy.recipe is None:
+            return view
+        return replace(
+            view, forecasts=await self._outlook.look(self._spec.strategy, strategy.recipe, strategy.wanted(view), view)
+        )
 
     async def _logged(self, plan: Plan, now: int) -> list[Intent]:
         """Store the decisions, and only then return those that are for the broker, each under its event's id."""
@@ -189,6 +221,10 @@ class AgentService:
     def _event(self, decision: Decision, now: int) -> Event:
         event = self._source.event(Type.DECISION, {}, self._spec.id)
         return replace(event, data=facts.decision_data(decision, id=event.id, timestamp=event.timestamp, venue_time=now))
+
+    def _reported(self, report: Report, now: int) -> Event:
+        event = self._source.event(report.type, {}, self._spec.id)
+        return replace(event, data={**report.data, "id": event.id, "timestamp": event.timestamp, "venueTime": now})
 
     async def _rest(self, pace: Pace, now: int) -> None:
         """Sleep until the next round is due on the venue's clock, and at least a wall second."""

@@ -112,6 +112,11 @@ class MarketFeedService:
                 self._missed[id] = time.monotonic()
         return found.view(time.monotonic()) if found else None
 
+    async def rules(self, condition_id: str) -> str:
+        """Return the text by which a market resolves, as the venue words it (untrusted); empty if it is not known."""
+        tracked = self._catalogue.get(condition_id)
+        return tracked.listing.rules if tracked else ""
+
     def _named(self, id: str) -> Tracked | None:
         for tracked in self._catalogue.find(id):
             if id in (tracked.market.condition_id, tracked.market.id, tracked.market.slug, *tracked.market.tokens):

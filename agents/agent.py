@@ -6,6 +6,7 @@ Pure: the process around it fetches the view, numbers the events and calls the b
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from agents.errors import InvalidInput
 from agents.model import Account, Decision, MarketView, OpenOrder, Side, View
@@ -15,6 +16,7 @@ from agents.ports import Placed
 from agents.risk import fit, spend
 from agents.spec import AgentSpec
 from agents.strategies.registry import create
+from agents.strategies.strategy import Strategy
 
 #: Seconds after which a market that nothing was heard of is not traded.
 STALE_AFTER = 60.0
@@ -82,6 +84,11 @@ class Agent:
         self._held: dict[tuple[str, str], Hold] = {}
         #: What the broker refused (token, action, price): the round in which it may be tried again, and its reason.
         self._refused: dict[tuple[str, str, Micro], tuple[int, str]] = {}
+
+    @property
+    def strategy(self) -> Strategy[Any]:
+        """What it decides with."""
+        return self._strategy
 
     def configure(self, spec: AgentSpec) -> None:
         """Go on with a changed spec; the strategy keeps its memory unless it or its params changed.

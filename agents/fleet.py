@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.events import Event, Type
+from agents.forecasting.spend import Spend
+from agents.forecasting.track import TrackRecord
 from agents.money import Micro
 from agents.portfolio import Portfolio
 from agents.spec import AgentSpec, AgentState, Desired
@@ -29,6 +31,7 @@ class AgentRecord:
     last_error: str | None = None
     total_decisions: int = 0
     total_trades: int = 0
+    total_forecasts: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +51,10 @@ class FleetState:
     agents: dict[str, AgentRecord] = field(default_factory=dict)
     services: dict[str, ServiceRecord] = field(default_factory=dict)
     portfolio: Portfolio = field(default_factory=Portfolio)
+    #: The forecasts of the agents that there are, and what came of them.
+    record: TrackRecord = field(default_factory=TrackRecord)
+    #: What language models have cost.
+    spend: Spend = field(default_factory=Spend)
     #: The reason given when the kill switch was thrown, or None.
     halted: str | None = None
     #: Whether it was the breaker: then no agent is started either.
@@ -74,6 +81,7 @@ class FleetState:
             return
         self.seq = event.seq
         self.portfolio.apply(event)
+        self.spend.apply(event)
         agent = self.agents.get(event.agent_id) if event.agent_id else None
         data = event.data
         match event.type:
@@ -83,6 +91,9 @@ class FleetState:
                 agent.total_decisions += 1
             case Type.TRADE if agent and "size" in data:
                 agent.total_trades += 1
+            case Type.FORECAST if agent:
+                agent.total_forecasts += 1
+                self.record.apply(event)
             case Type.RISK if agent and "blocked" in data:
                 agent.blocked = data["blocked"]
             case Type.RISK if data.get("kind") == "kill_switch":
@@ -90,6 +101,7 @@ class FleetState:
                 self.tripped = data["on"] and (self.tripped or data.get("by") == "breaker")
             case Type.RESOLUTION if "redeemed" not in data and "payouts" in data:
                 self.resolutions[data["conditionId"]] = data["payouts"]
+                self.record.apply(event)
             case Type.RESOLUTION if "redeemed" in data:
                 self.payouts.setdefault(data["wallet"], set()).add(data["txHash"])
             case Type.INFO if data.get("kind") == "service":
@@ -101,6 +113,7 @@ class FleetState:
         data = event.data
         if data["change"] == "deleted":
             self.agents.pop(agent_id, None)
+            self.record.forget(agent_id)
             return
         if agent is None:
             if "spec" not in data:

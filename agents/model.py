@@ -173,6 +173,8 @@ class View:
     seed: int = 0
     #: Forecasts by condition id, of the markets that the strategy wanted to know about, as far as they are there.
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    #: The lines that the strategy's program wrote since the last round, for a strategy that has one.
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

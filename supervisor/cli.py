@@ -6,6 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -176,6 +177,30 @@ def agents(url: Url = None, token: Token = None, as_json: Json = False) -> None:
             (agent["lastError"] or "")[:60],
         )
     return out.print(table)
+
+
+@app.command()
+def score(
+    by: Annotated[str, typer.Option(help="What makes a group: agent, strategy, model or category.")] = "agent",
+    markets: Annotated[
+        Path | None, typer.Option(help="Score the price on recorded markets (JSON lines, gzipped) instead; asks no fleet.")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show how good forecasts were beside the market's price; Brier scores, of which lower is better."""
+    from supervisor.score_report import baseline_table, baselines, score_table
+
+    if markets is not None:
+        prices = baselines(markets)
+        return _print_json([asdict(each) for each in prices]) if as_json else out.print(baseline_table(prices))
+    found = _client(url, token).get("/api/scores", by=by)
+    if as_json:
+        return _print_json(found)
+    if found["scores"]:
+        out.print(score_table(found["scores"]))
+    return out.print(f"forecasts whose markets have not resolved yet: {found['waiting']}")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.forecasting.settings import llm_settings_from
 from actors.ledger.retention import retention_from
 from actors.sandbox import recorded_world, recording
 from actors.sandbox.service import FUNDS
@@ -57,6 +58,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
         raise InvalidInput(f"--speed: {options.speed:g} is not possible; expected venue seconds per wall second, such as 60")
     if options.start is not None:
         _check_start(options.start)
+    llm_settings_from(os.environ)
     fleet = (options.fleet or default_fleet()).resolve()
     specs = read_fleet(fleet)
     directory = DataDirectory(usable(options.data_dir))

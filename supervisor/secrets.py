@@ -1,4 +1,4 @@
-"""What of an environment is secret: taken out of what other processes inherit, and left to those that need it in a 0600 file."""
+"""What of an environment is secret: other processes do not inherit it, and those that need it find it in a 0600 file."""
 
 import json
 from collections.abc import Mapping

@@ -45,7 +45,9 @@ def services_of(config: SystemConfig) -> list[ServiceSpec]:
     brokers = [
         ServiceSpec(naming.broker(wallet.name), "actors.broker:BrokerService", {"wallet": wallet}) for wallet in config.wallets
     ]
-    return [*venue, feed, *brokers]
+    research = ServiceSpec(naming.LIBRARIAN, "actors.librarian:LibrarianService", {})
+    forecasts = ServiceSpec(naming.FORECASTER, "actors.forecaster:ForecasterService", {})
+    return [*venue, feed, *brokers, research, forecasts]
 
 
 def launch_supervisor(config: SystemConfig) -> None:

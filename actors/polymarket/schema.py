@@ -17,6 +17,8 @@ from agents.money import ONE, Micro
 _RESOLVED_STATUSES = frozenset({"resolved", "settled"})
 _DEFAULT_TICK: Micro = 10_000
 _DEFAULT_MIN_SIZE: Micro = 5 * ONE
+#: Characters of a market's rules that are kept.
+_RULES = 6000
 
 
 class SchemaError(ValueError):
@@ -97,6 +99,8 @@ class Listing:
     event_slug: str = ""
     created: int | None = None
     tag_labels: tuple[str, ...] = ()
+    #: The text by which it resolves; agents do not see it, so a change of it is no change of the market.
+    rules: str = field(default="", compare=False)
 
     def tradable(self, now: int) -> bool:
         """Whether orders make sense at a time of the venue's clock.
@@ -168,6 +172,7 @@ def listing(row: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> L
         event_slug=str(parent.get("slug") or ""),
         created=millis(row.get("createdAt") or row.get("startDate")),
         tag_labels=tuple(label for _, label in tags),
+        rules=str(row.get("description") or "")[:_RULES],
     )
 
 

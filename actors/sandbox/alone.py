@@ -92,6 +92,8 @@ async def _serve(server: Server, wallets: list[dict[str, str]]) -> None:
         "rpcUrl": at.rpc_url,
         "marketWsUrl": at.market_ws_url,
         "userWsUrl": at.user_ws_url,
+        "newsUrl": at.news_url,
+        "openaiUrl": at.openai_url,
         "wallets": wallets,
     }
     sys.stdout.write(json.dumps(ready) + "\n")

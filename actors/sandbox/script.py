@@ -25,6 +25,8 @@ class Script:
     resolves: int
     payouts: tuple[Micro, Micro]
     draw: Callable[[], tuple[Sequence[Bar], Sequence[Bar]]] = field(compare=False, repr=False)
+    #: Makes the exact chances of the first token, in a world that knows better than its prices.
+    reveal: Callable[[], Sequence[Bar]] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def bars(self) -> tuple[Sequence[Bar], Sequence[Bar]]:
@@ -38,6 +40,15 @@ class Script:
             return first
         second = _latest(self.bars[1], now)
         return ONE // 2 if second is None else ONE - second
+
+    def chance(self, now: int) -> Micro:
+        """Return what the first token is truly worth at a time, by all that can be known then; else its price."""
+        exact = _latest(self._exact, now)
+        return self.price(now) if exact is None else exact
+
+    @cached_property
+    def _exact(self) -> Sequence[Bar]:
+        return () if self.reveal is None else self.reveal()
 
     def history(self, leg: int, start: int, end: int) -> list[Bar]:
         """Return a token's bars within [start, end], and its payout if that lies within."""

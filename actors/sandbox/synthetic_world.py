@@ -35,6 +35,9 @@ _VOID = 0.03
 #: Of all events, those on the fine price grid from the start.
 _FINE = 0.25
 
+#: The chance of each state from a time (venue milliseconds) on.
+Path = list[tuple[int, list[float]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -103,10 +106,15 @@ class SyntheticWorld:
         bar = max(_BAR, (resolves - opens) // _BARS)
 
         @cache
-        def path() -> list[tuple[int, list[float]]]:
+        def chances() -> Path:
             steps = (resolves - opens) // bar
-            chances = truth.chances(priors, winner, steps, Random(f"{self._seed}/{kind}/{number}/path"))
-            return [(opens + step * bar, shown) for step, shown in enumerate(truth.quoted(chances, pace))]
+            drawn = truth.chances(priors, winner, steps, Random(f"{self._seed}/{kind}/{number}/path"))
+            return [(opens + step * bar, exact) for step, exact in enumerate(drawn)]
+
+        @cache
+        def quotes() -> Path:
+            shown = truth.quoted((exact for _, exact in chances()), pace)
+            return [(at, quoted) for (at, _), quoted in zip(chances(), shown, strict=True)]
 
         return tuple(
             Script(
@@ -114,7 +122,8 @@ class SyntheticWorld:
                 opens,
                 resolves,
                 (paid[winner], ONE - paid[winner]),
-                partial(_bars, path, paid),
+                partial(_both, quotes, paid),
+                partial(_bars, chances, paid),
             )
             for index, paid in enumerate(payouts)
         )
@@ -154,9 +163,13 @@ class SyntheticWorld:
         )
 
 
-def _bars(path: Callable[[], list[tuple[int, list[float]]]], paid: Sequence[Micro]) -> tuple[Sequence[Bar], Sequence[Bar]]:
-    bars = tuple((at, _worth(chances, paid)) for at, chances in path())
+def _both(path: Callable[[], Path], paid: Sequence[Micro]) -> tuple[Sequence[Bar], Sequence[Bar]]:
+    bars = _bars(path, paid)
     return bars, complement(bars)
+
+
+def _bars(path: Callable[[], Path], paid: Sequence[Micro]) -> Sequence[Bar]:
+    return tuple((at, _worth(chances, paid)) for at, chances in path())
 
 
 def _worth(chances: Sequence[float], paid: Sequence[Micro]) -> Micro:

@@ -16,6 +16,7 @@ from actors.sandbox.exchange import Exchange
 from actors.sandbox.faults import Faults
 from actors.sandbox.flow import STEPS, Flow
 from actors.sandbox.listing import Listing
+from actors.sandbox.press import Press
 from actors.sandbox.recorded_world import RecordedWorld, date_of, start_of
 from actors.sandbox.recording import parse, read
 from actors.sandbox.restoration import restore
@@ -56,6 +57,7 @@ class Venue:
     """A running venue. Raises InvalidInput for a corrupt markets file, start date, speed or data directory."""
 
     exchange: Exchange
+    press: Press
     #: Lines for the user, such as which settings were ignored because the data directory is not new.
     notes: tuple[str, ...]
 
@@ -82,6 +84,7 @@ class Venue:
         self._origin = (self._step, self.now)
         self.exchange = Exchange(wall, self._clock.now, faults, Random(f"{self._seed}/life/{self._life}"))
         self.exchange.floor.archive = self._store.order
+        self.press = Press(self._seed, self._world.script, self.exchange, self._clock.now)
         self._flow = Flow(self.exchange, self._seed)
         self._resolving: list[tuple[int, str]] = []
         self.notes = self._begin_again(config, facts) if facts else self._begin(config)

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from agents.model import Book, FeeSchedule
-from agents.money import ONE, Micro, ceil_to, fee, number
+from agents.money import ONE, Micro, ceil_to, fee, notional, number
+
+#: How far from the middle of a book, in price, money still stands behind the price.
+_NEAR_MIDDLE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +43,12 @@ def kelly(p: float, cost: float, fraction: float) -> float:
     Kelly's is (p - cost) / (1 - cost). A fraction of it equals all of it for a chance shrunk as much toward the cost.
     """
     return max(0.0, fraction * (p - cost) / (1 - cost))
+
+
+def depth_of(book: Book) -> float:
+    """Return the pUSD that stand near the middle of a book, on both sides."""
+    if book.mid is None:
+        return 0.0
+    bids = sum(notional(level.size, level.price) for level in book.bids if level.price >= book.mid - _NEAR_MIDDLE)
+    asks = sum(notional(level.size, ONE - level.price) for level in book.asks if level.price <= book.mid + _NEAR_MIDDLE)
+    return number(bids + asks)

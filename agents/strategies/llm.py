@@ -8,9 +8,9 @@ from pydantic import Field
 
 from agents.forecasting.blend import blended, discount
 from agents.forecasting.records import Forecast, Recipe, Wanted
-from agents.forecasting.sizing import Edge, edge_of, kelly
+from agents.forecasting.sizing import Edge, depth_of, edge_of, kelly
 from agents.model import Book, Decision, MarketView, View
-from agents.money import ONE, Micro, notional, number
+from agents.money import Micro, number
 from agents.odds import logit, normal_cdf
 from agents.strategies.staking import Bankroll, StakeParams
 from agents.strategies.strategy import Strategy
@@ -19,9 +19,6 @@ _HOUR = 3_600_000
 
 #: The least standard error of a forecast in log-odds: many samples of the same models share their mistakes.
 _SHARED_ERROR = 0.3
-
-#: How far from the middle of the book, in price, money still stands behind the price.
-_NEAR_MIDDLE = 50_000
 
 
 class LlmParams(StakeParams):
@@ -36,6 +33,7 @@ class LlmParams(StakeParams):
     max_spread: float = Field(0.06, gt=0, lt=1, description="And only where bid and ask are no farther apart.")
     markets: int = Field(8, ge=1, le=200, description="How many markets it follows at once.")
     refresh: float = Field(3.0, gt=0, le=720, description="Hours after which a forecast is made again.")
+    max_age: float = Field(12.0, gt=0, le=1440, description="Hours after which a forecast is not traded on.")
     weight: float = Field(0.2, ge=0, le=1, description="What a forecast weighs beside the price until outcomes teach it.")
     near: float = Field(12.0, gt=0, description="Within so many hours of the end a forecast weighs less.")
     deep: float = Field(20_000.0, gt=0, description="At so many pUSD near the middle of the book it weighs half.")
@@ -116,7 +114,7 @@ class Llm(Strategy[LlmParams]):
         forecast, mid = view.forecasts.get(seen.market.condition_id), seen.books[0].mid
         if forecast is None or mid is None or not self._asks_about(seen, mid):
             return
-        if view.now - forecast.at > 2 * self.params.refresh * _HOUR:
+        if view.now - forecast.at > self.params.max_age * _HOUR:
             return
         weight = forecast.weight * self._discount(view, seen)
         first = blended(forecast.calibrated, number(mid), weight)
@@ -135,20 +133,11 @@ class Llm(Strategy[LlmParams]):
     def _discount(self, view: View, seen: MarketView) -> float:
         end = seen.market.end
         hours = None if end is None else (end - view.now) / _HOUR
-        return discount(hours_left=hours, depth=_depth(seen.books[0]), near=self.params.near, deep=self.params.deep)
+        return discount(hours_left=hours, depth=depth_of(seen.books[0]), near=self.params.near, deep=self.params.deep)
 
 
 def _held(view: View, seen: MarketView) -> bool:
     return any(token in view.account.holdings for token in seen.market.tokens)
-
-
-def _depth(book: Book) -> float:
-    """Return the pUSD that stand near the middle of a book, on both sides."""
-    if book.mid is None:
-        return 0.0
-    bids = sum(notional(level.size, level.price) for level in book.bids if level.price >= book.mid - _NEAR_MIDDLE)
-    asks = sum(notional(level.size, ONE - level.price) for level in book.asks if level.price <= book.mid + _NEAR_MIDDLE)
-    return number(bids + asks)
 
 
 def _decision(bet: _Bet, size: Micro) -> Decision:

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, Strict
 
 from agents.forecasting.records import Recipe, Wanted
 from agents.model import Decision, View
+from agents.process_protocol import Command, Report
 from agents.spec import Amount, Fields
 
 #: A param that is an amount of pUSD: 1 or more, with at most six decimals.
@@ -59,9 +60,18 @@ class Strategy(ABC, Generic[P]):
     description: ClassVar[str]
     #: The model that its params are read with.
     params_type: ClassVar[type[Params]]
+    #: What the last round left aside and why, a sentence each, for the agent's log.
+    remarks: tuple[str, ...] = ()
+    #: What its program says it did by itself, for the record: `decide` leaves it here.
+    reports: tuple[Report, ...] = ()
 
     def __init__(self, params: P) -> None:
         self.params = params
+
+    @property
+    def command(self) -> Command | None:
+        """The program to run beside it, whose lines come to it as `view.said`; None for a strategy that needs none."""
+        return None
 
     @property
     def recipe(self) -> Recipe | None:

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from actors import naming
 from agents.errors import InvalidInput
-from agents.fleet import AgentRecord
+from agents.fleet import AgentRecord, FleetState
 from agents.ports import Beat
 from agents.spec import AgentSpec, AgentState
 from supervisor.api.agent_views import AgentStatus, agent_status
@@ -73,7 +73,7 @@ class Orders(_Page):
 
 
 class Forecasts(_Page):
-    """Forecasts, newest first."""
+    """Forecasts, newest first; `payout` is what a share of its outcome has paid, null until its market has resolved."""
 
     forecasts: list[dict[str, Any]]
 
@@ -207,7 +207,13 @@ def _history_route(router: APIRouter, context: FleetContext, name: str, answer: 
         """Return one kind of an agent's history, newest first; ask on with `before` = `next`."""
         context.agent(agent_id)
         page = await context.ledger.history(name, agent_id, limit=limit, before=before)
-        return {name: page.items, "total": page.total, "next": page.next}
+        items = [_with_payout(item, context.state) for item in page.items] if name == "forecasts" else page.items
+        return {name: items, "total": page.total, "next": page.next}
+
+
+def _with_payout(forecast: dict[str, Any], state: FleetState) -> dict[str, Any]:
+    paid = state.resolutions.get(forecast.get("conditionId", ""), {})
+    return forecast | {"payout": paid.get(forecast.get("tokenId", ""))}
 
 
 def _checked(spec: AgentSpec, changes: dict[str, Any]) -> dict[str, Any]:

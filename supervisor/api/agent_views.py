@@ -70,7 +70,7 @@ class ServiceStatus(TypedDict):
 
 
 class Venue(TypedDict):
-    """Where the venue answers."""
+    """Where the venue answers; only a simulated one has news and a language model."""
 
     gammaUrl: str
     clobUrl: str
@@ -79,6 +79,8 @@ class Venue(TypedDict):
     rpcUrl: str
     marketWsUrl: str
     userWsUrl: str
+    newsUrl: str
+    openaiUrl: str
 
 
 class Fleet(TypedDict):
@@ -172,6 +174,8 @@ def _venue(venue: Endpoints) -> Venue:
         "rpcUrl": venue.rpc_url,
         "marketWsUrl": venue.market_ws_url,
         "userWsUrl": venue.user_ws_url,
+        "newsUrl": venue.news_url,
+        "openaiUrl": venue.openai_url,
     }
 
 

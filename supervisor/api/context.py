@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from actors.event_source import EventSource
@@ -13,11 +14,14 @@ from actors.follower import Follower
 from agents.errors import NotFound, PolyfleetError, Unavailable
 from agents.events import Type
 from agents.fleet import AgentRecord, FleetState
+from agents.forecasting.track import GROUPS, Grouping
 from agents.model import MarketView
+from agents.money import number
 from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Queues, Supervisor
 from supervisor.api.agent_views import SeedConfig
 from supervisor.api.market_views import Quote, quotes
 from supervisor.api.rate_limits import RateLimits
+from supervisor.api.score_views import ScoreRow, score_rows
 
 T = TypeVar("T")
 
@@ -26,6 +30,9 @@ _SETTLE = 5.0
 
 #: Seconds for which answers of other services are kept: many clients ask the same at once.
 _KEEP = 1.0
+
+#: Seconds for which scores are kept: those of a large fleet are half a second's work.
+_KEEP_SCORES = 10.0
 
 #: Seconds for which an answer is waited that can be done without.
 _PATIENCE = 1.0
@@ -90,6 +97,7 @@ class FleetContext:
     markets: Kept[list[MarketView]] = field(init=False)
     endpoints: Kept[Endpoints] = field(init=False)
     queues: Kept[Queues] = field(init=False)
+    scores: dict[Grouping, Kept[list[ScoreRow]]] = field(init=False)
     _events: Kept[EventSource] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +105,7 @@ class FleetContext:
         self.markets = Kept(self.feed.markets, 2.0)
         self.endpoints = Kept(self.venue, 5.0)
         self.queues = Kept(self.ask_queues)
+        self.scores = {by: Kept(partial(self._score, by), _KEEP_SCORES) for by in GROUPS}
         self._events = Kept(self._open_source, float("inf"))
 
     async def start(self) -> None:
@@ -149,6 +158,12 @@ class FleetContext:
         event = replace(event, type=kind, data=data)
         [seq] = await events.store([event], patience=_SETTLE)
         return event.id, seq
+
+    async def _score(self, by: Grouping) -> list[ScoreRow]:
+        """Score in a thread, so that the loop goes on meanwhile."""
+        state = self.state
+        profits = {agent_id: (agent.spec.strategy, number(state.profit(agent_id))) for agent_id, agent in state.agents.items()}
+        return await asyncio.to_thread(score_rows, state.record.settled(), by, profits)
 
     async def _open_source(self) -> EventSource:
         return EventSource(self.source, await self.ledger.open_source(self.source), self.ledger)

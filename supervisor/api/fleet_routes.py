@@ -1,17 +1,19 @@
-"""The routes of the fleet as a whole: its state, markets and books, the check against the venue, the kill switch."""
+"""The routes of the fleet as a whole: its state, markets, books and scores, the check against the venue, the kill switch."""
 
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from agents.errors import InvalidInput, NotFound, PolyfleetError, Unavailable
+from agents.forecasting.track import Grouping
 from supervisor.api import agent_views, book_views, market_views
 from supervisor.api.context import FleetContext
 from supervisor.api.log_routes import Limit
 from supervisor.api.market_views import Exact
+from supervisor.api.score_views import ScoreRow
 from supervisor.api.strict_json import StrictRoute
 
 #: Seconds that the comparison with the venue may take.
@@ -51,6 +53,13 @@ class LedgerCheck(TypedDict):
 
     ok: bool
     wallets: list[WalletCheck]
+
+
+class Scores(TypedDict):
+    """Forecasts against the market's price."""
+
+    scores: list[ScoreRow]
+    waiting: Annotated[int, Field(description="Forecasts whose markets have not resolved yet.")]
 
 
 class KillSwitch(BaseModel):
@@ -101,6 +110,14 @@ def _view_routes(router: APIRouter, context: FleetContext) -> None:
     async def portfolio() -> book_views.Portfolio:
         """Return every wallet's and agent's book, exact to the millionth, as decimal text."""
         return book_views.portfolio(context.state, await context.quotes())
+
+    @router.get("/api/scores")
+    async def scores(by: Annotated[Grouping, Query(description="What makes a group.")] = "agent") -> Scores:
+        """Return how good forecasts were beside the price, by agent (with strategy and model), strategy, model or category.
+
+        It may be some seconds old. No skill is shown until the 95 % interval of the skill, clustered by event, excludes 0.
+        """
+        return {"scores": await context.scores[by].get(), "waiting": context.state.record.waiting}
 
     @router.get("/api/ledger/check", response_model=LedgerCheck)
     async def check() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The fleet's figures in the text format of Prometheus; the same on every replica but for the log's lag."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,17 +10,21 @@ from agents.fleet import FleetState
 from agents.money import number
 from agents.ports import Beat, Queues
 from agents.spec import AgentState
+from supervisor.api.score_views import ScoreRow
 
 #: Each agent's last heartbeat, and when it came in epoch milliseconds.
 Beats = Mapping[str, tuple[int, Beat]]
 
 
 class _Figures(Collector):
-    def __init__(self, state: FleetState, head: int | None, beats: Beats, queues: Queues, now: int) -> None:
+    def __init__(
+        self, state: FleetState, head: int | None, beats: Beats, queues: Queues, scores: Sequence[ScoreRow], now: int
+    ) -> None:
         self._state = state
         self._head = head
         self._beats = beats
         self._queues = queues
+        self._scores = scores
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
@@ -44,6 +48,7 @@ class _Figures(Collector):
             away.add_metric([name], service.restarts)
         yield away
         yield from self._agents()
+        yield from self._forecasts()
         yield from self._health()
         yield self._depths()
         cash = GaugeMetricFamily("polyfleet_wallet_cash", "Cash of a wallet over all its books, in pUSD.", labels=["wallet"])
@@ -63,6 +68,19 @@ class _Figures(Collector):
             restarts.add_metric([name], record.restarts)
             profit.add_metric([name], number(state.profit(name)))
         yield from (decisions, trades, restarts, profit)
+
+    def _forecasts(self) -> Iterator[Metric]:
+        made = CounterMetricFamily("polyfleet_forecasts", "Forecasts logged.", labels=["agent"])
+        for name, record in self._state.agents.items():
+            made.add_metric([name], record.total_forecasts)
+        labels = ["agent", "strategy", "model"]
+        own = GaugeMetricFamily("polyfleet_brier", "Brier score of the blended forecasts that came out.", labels=labels)
+        price = GaugeMetricFamily("polyfleet_market_brier", "That of the price at the same moments.", labels=labels)
+        for row in self._scores:
+            group = [row["agentId"] or "", row["strategy"] or "", row["model"] or ""]
+            own.add_metric(group, row["brier"])
+            price.add_metric(group, row["marketBrier"])
+        yield from (made, own, price)
 
     def _health(self) -> Iterator[Metric]:
         age = GaugeMetricFamily("polyfleet_heartbeat_age_seconds", "Since an agent's last heartbeat.", labels=["agent"])
@@ -98,9 +116,11 @@ class _Figures(Collector):
         return family
 
 
-def exposition(state: FleetState, head: int | None, beats: Beats, queues: Queues, now: int) -> bytes:
-    """Return all figures as Prometheus reads them; `head` is the log's, `now` epoch milliseconds."""
+def exposition(
+    state: FleetState, head: int | None, beats: Beats, queues: Queues, scores: Sequence[ScoreRow], now: int
+) -> bytes:
+    """Return all figures as Prometheus reads them; `head` is the log's, `scores` are by agent, `now` epoch milliseconds."""
     registry = CollectorRegistry()
-    registry.register(_Figures(state, head, beats, queues, now))
+    registry.register(_Figures(state, head, beats, queues, scores, now))
     exposed: bytes = generate_latest(registry)
     return exposed

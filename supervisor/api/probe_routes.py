@@ -57,7 +57,8 @@ def probe_routes(context: FleetContext) -> APIRouter:
                 head = await context.ledger.head()
         except (PolyfleetError, TimeoutError):
             head = None
-        content = exposition(state, head, beats, await context.queues.get(), context.clock())
+        queues, scores = await context.queues.get(), await context.scores["agent"].get_or([])
+        content = exposition(state, head, beats, queues, scores, context.clock())
         return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     return router

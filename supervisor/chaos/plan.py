@@ -17,6 +17,8 @@ class Kind(StrEnum):
     LEDGER = "ledger"
     SUPERVISOR = "supervisor"
     SANDBOX = "sandbox"
+    LIBRARIAN = "librarian"
+    FORECASTER = "forecaster"
     SERVE = "serve"
     NODE = "node"
 
@@ -53,6 +55,8 @@ _WEIGHTS = {
     Kind.LEDGER: 9,
     Kind.SUPERVISOR: 9,
     Kind.SANDBOX: 9,
+    Kind.LIBRARIAN: 4,
+    Kind.FORECASTER: 6,
     Kind.SERVE: 8,
     Kind.NODE: 1,
 }

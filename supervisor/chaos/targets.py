@@ -26,6 +26,8 @@ _NAMED: dict[Kind, Callable[[str], bool]] = {
     Kind.LEDGER: lambda name: name == naming.LEDGER,
     Kind.SUPERVISOR: lambda name: name == naming.SUPERVISOR,
     Kind.SANDBOX: lambda name: name == naming.SANDBOX,
+    Kind.LIBRARIAN: lambda name: name == naming.LIBRARIAN,
+    Kind.FORECASTER: lambda name: name == naming.FORECASTER,
     Kind.SERVE: lambda name: name.startswith(_SERVE),
 }
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from actors.sandbox.api import data_pages, gamma
+from actors.sandbox.api import data_pages, gamma, language_model
 from actors.sandbox.api.books import Books
 from actors.sandbox.api.clob_markets import ClobMarkets
 from actors.sandbox.api.credentials import Authentication
@@ -19,8 +19,10 @@ from actors.sandbox.api.data import Data
 from actors.sandbox.api.durability import Commits, Delivery
 from actors.sandbox.api.gamma import Gamma
 from actors.sandbox.api.history import ClobHistory, History
+from actors.sandbox.api.language_model import LanguageModel
 from actors.sandbox.api.market_channel import MarketChannel
 from actors.sandbox.api.messages import Answer, Family
+from actors.sandbox.api.news import News
 from actors.sandbox.api.relayer import Relayer
 from actors.sandbox.api.rpc import Rpc
 from actors.sandbox.api.shell import routes
@@ -116,6 +118,8 @@ def _families(venue: Venue, authentication: Authentication) -> tuple[Family, ...
         Family("/data", Data(venue, history).operations(), data_pages.refuse),
         Family("/relayer", Relayer(venue).operations(), _refuse),
         Family("/rpc", Rpc(venue).operations(), _refuse),
+        Family("/news", News(venue).operations(), _refuse),
+        Family("/openai/v1", LanguageModel().operations(), language_model.refuse),
     )
 
 

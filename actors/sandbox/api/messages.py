@@ -50,7 +50,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-#: Answers a request; any value that is not an `Answer` is the JSON body of a 200. It may raise Refused.
+#: Answers a request; any value that is not an `Answer` is the JSON body of a 200. It may raise Refused, and may be async.
 Handler = Callable[[Call], Any]
 
 

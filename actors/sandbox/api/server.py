@@ -66,6 +66,8 @@ def endpoints(port: int) -> Endpoints:
         rpc_url=f"{http}/rpc",
         market_ws_url=f"{ws}/ws/market",
         user_ws_url=f"{ws}/ws/user",
+        news_url=f"{http}/news",
+        openai_url=f"{http}/openai/v1",
         simulated=True,
     )
 

@@ -1,5 +1,6 @@
 """The thin shell between the framework and the handlers: reads the request, counts it, commits, writes the answer."""
 
+import inspect
 from collections import Counter
 
 from starlette.requests import ClientDisconnect, Request
@@ -30,7 +31,7 @@ class Endpoint:
             body = await request.body()
         except ClientDisconnect:
             return
-        answer = self._answer(
+        answer = await self._answer(
             Call(
                 method=request.method,
                 path=scope["path"].removeprefix(self._family.prefix),
@@ -45,9 +46,11 @@ class Endpoint:
         response = Response(content, answer.status, dict(answer.headers), media_type="application/json")
         await response(scope, receive, send)
 
-    def _answer(self, call: Call) -> Answer:
+    async def _answer(self, call: Call) -> Answer:
         try:
             content = self._operation.handle(call)
+            if inspect.isawaitable(content):
+                content = await content
         except Refused as refused:
             return self._family.refuse(refused)
         return content if isinstance(content, Answer) else Answer(content)

@@ -136,6 +136,8 @@ async def test_a_market_is_found_by_every_name_and_an_unknown_one_is_none(feeds:
         assert view.market.condition_id == record.condition_id
     for name in ("no-such-market", "0x" + "0" * 64, "9" * 77, "1"):
         assert await feed.market(name) is None
+    assert await feed.rules(record.condition_id) == record.description
+    assert await feed.rules("no-such-market") == ""
 
 
 async def test_upstream_cost_does_not_grow_with_those_who_ask(feeds: Feeds) -> None:

@@ -105,7 +105,8 @@ def test_ctrl_c_ends_it_and_its_temporary_folder_is_gone(tmp_path: Path) -> None
     with sandbox(TMPDIR=str(tmp_path)) as (process, ready):
         assert [path.name.startswith("polyfleet-sandbox-") for path in tmp_path.iterdir()] == [True]
         assert set(ready) == {
-            *("gammaUrl", "clobUrl", "dataUrl", "relayerUrl", "rpcUrl", "marketWsUrl", "userWsUrl", "wallets"),
+            *("gammaUrl", "clobUrl", "dataUrl", "relayerUrl", "rpcUrl", "marketWsUrl", "userWsUrl", "newsUrl", "openaiUrl"),
+            "wallets",
         }
         assert len(ready["wallets"]) >= 2
         assert all(set(wallet) == {"privateKey", "address", "balance"} for wallet in ready["wallets"])

@@ -5,6 +5,7 @@ from typing import Any
 from agents import facts
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, FleetState, ServiceRecord, agent_data
+from agents.forecasting.track import TrackRecord
 from agents.model import Side
 from agents.money import ONE, micro
 from agents.spec import AgentSpec, AgentState, Desired
@@ -131,3 +132,22 @@ def test_events_of_no_concern_only_move_the_seq() -> None:
     state = FleetState()
     state.apply(Event("x/1/1", Type.ERROR, "x", None, 1, 0, {"code": "y"}, seq=9))
     assert state == FleetState(seq=9)
+
+
+def told(condition: str = "0x1", token: str = "1-yes") -> dict[str, Any]:
+    names = {"strategy": "llm", "model": "m", "category": "tech", "event": "e", "conditionId": condition, "tokenId": token}
+    chances = {"pooled": 0.6, "calibrated": 0.6, "blended": 0.6, "marketPrice": 0.5}
+    return names | chances | {"venueTime": 0}
+
+
+def test_forecasts_are_counted_and_scored_and_go_with_their_agent() -> None:
+    state = state_with(RECORD)
+    state.apply(event(2, Type.FORECAST, "a", told()))
+    state.apply(event(3, Type.FORECAST, "a", told("0x2", "2-yes")))
+    state.apply(event(4, Type.RESOLUTION, None, facts.resolution_data(market(payouts=(0, ONE), closed=True), venue_time=0)))
+    assert state.agents["a"].total_forecasts == 2
+    assert [entry.outcome for entry in state.record.of("a")] == [0.0]
+    assert state.record.waiting == 1
+    state.apply(event(5, Type.AGENT, "a", agent_data(RECORD, "deleted", with_spec=True)))
+    state.apply(event(6, Type.FORECAST, "a", told("0x3", "3-yes")))
+    assert state.record == TrackRecord()

@@ -36,7 +36,9 @@ def test_calibration_and_blend_learnt_on_the_past_beat_price_and_forecaster_on_w
     past, future = world(4000, 1), world(6000, 2)
     platt = fit_platt([(each.p, each.outcome) for each in past])
     # The forecaster's noise flattens what can be learnt: it is a little below what was planted.
-    assert platt.slope == pytest.approx(PLANTED.slope * 1.5**2 / (1.5**2 + NOISE**2), rel=0.15)
+    learnable = 1.5**2 / (1.5**2 + NOISE**2)
+    assert platt.slope == pytest.approx(PLANTED.slope * learnable, rel=0.15)
+    assert platt.offset == pytest.approx(PLANTED.offset * learnable, abs=0.1)
     weight = fit_weight([(platt.apply(each.p), each.price, each.outcome) for each in past], start=0.2)
     raw = brier([(each.p, each.outcome) for each in future])
     price = brier([(each.price, each.outcome) for each in future])

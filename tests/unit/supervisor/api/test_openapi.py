@@ -41,6 +41,7 @@ DELETE /api/fleet/kill-switch
 GET /api/markets
 GET /api/markets/{market_id}
 GET /api/portfolio
+GET /api/scores
 GET /api/ledger/check
 POST /api/notifications
 GET /ready
