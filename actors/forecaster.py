@@ -115,8 +115,10 @@ class ForecasterService:
                 given[condition_id] = self._give(found, agent_id, strategy, recipe, question, now)
             else:
                 obstacles.append(self._workshop.want(key, agent_id, recipe, question, now))
-        free = not obstacles or None in obstacles
-        obstacle = None if free else next((each for each in obstacles if each and each.kind), obstacles[0])
+        if obstacles:
+            obstacle = None if None in obstacles else next((each for each in obstacles if each and each.kind), obstacles[0])
+        else:
+            obstacle = self._workshop.down(recipe)
         unsaid = [each for each in given.values() if each.event]
         blocking = self._blocking(agent_id, obstacle)
         if events := [*(each.event for each in unsaid if each.event), *blocking]:

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from typer.exceptions import TyperException
 
 from agents.errors import InvalidInput, PolyfleetError
 from supervisor.chaos.plan import Kind, parse_targets
+from supervisor.event_line import clock, event_line
 from supervisor.rest_client import FleetClient
 
 app = typer.Typer(
@@ -248,7 +248,7 @@ def logs(
         answer = client.get(f"/api/agents/{agent}/logs", limit=1000 if shown else limit)
         lines = answer["logs"]
         for line in lines[lines.index(shown) + 1 if shown in lines else 0 :]:
-            sentence = f"{_clock(line['timestamp'])} {line['level']:<8} {line['message']}\n{line.get('exception', '')}".rstrip()
+            sentence = f"{clock(line['timestamp'])} {line['level']:<8} {line['message']}\n{line.get('exception', '')}".rstrip()
             _print_json(line) if as_json else out.print(sentence, markup=False)
         if answer["note"] != note and (note := answer["note"]):
             sys.stderr.write(f"polyfleet: {note}\n")
@@ -341,40 +341,12 @@ def _print_json(content: Any) -> None:
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 
-def _clock(timestamp: int) -> str:
-    """Return the time of day here at epoch milliseconds."""
-    return datetime.fromtimestamp(timestamp / 1000).astimezone().strftime("%H:%M:%S")
-
-
 def _print_event(event: dict[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
         return
-    who = event["agentId"] or event["source"]
-    out.print(
-        f"{event['seq']:>7} {_clock(event['timestamp'])} {event['type']:<10} {who:<24} {_summary(event)}",
-        soft_wrap=True,
-        markup=False,
-    )
-
-
-def _summary(event: dict[str, Any]) -> str:
-    data = event["data"]
-    match event["type"]:
-        case "decision":
-            return f"{data['action']} {data['outcome']} @ {data['price']:g} {data['market']}: {data['reasoning']}"
-        case "trade" if "size" in data:
-            return f"{data['action']} {data['size']} {data['outcome']} @ {data['exactPrice']} {data['market']}"
-        case "order":
-            why = f" ({data['reason']})" if data.get("reason") else ""
-            filled = f"{data['filled']}/{data['size']} @ {data['price']}"
-            return f"{data['status']} {data['side']} {filled} {data['marketQuestion']}{why}"
-        case "agent":
-            return f"{data['state']}: {data['reason']}"
-        case "resolution":
-            return f"{data['outcome']} {data['marketQuestion']}" + (" (redeemed)" if "redeemed" in data else "")
-    return str(data.get("message") or data.get("reason") or json.dumps(data))
+    out.print(event_line(event), soft_wrap=True, markup=False)
 
 
 def _line(fine: bool, sentence: str) -> None:

@@ -13,6 +13,9 @@ from agents.forecasting.scoring import Baseline, PricePath, market_brier
 #: Days before the resolution at which the price of recorded markets is scored.
 _DAYS = (1, 7, 30)
 
+#: The width of the interval of a skill that says nothing.
+_NO_INTERVAL = 2
+
 _NAMES = {"agentId": "agent", "strategy": "strategy", "model": "model", "category": "category"}
 
 
@@ -55,11 +58,11 @@ def _figures(row: Mapping[str, Any]) -> Iterator[str]:
     for brier in (row["raw"]["brier"], row["calibrated"]["brier"], row["brier"], row["marketBrier"]):
         yield f"{brier:.4f}"
     yield f"{row['skill']:+.4f}"
-    yield f"{row['low']:+.4f} to {row['high']:+.4f}"
+    yield f"{row['low']:+.4f} to {row['high']:+.4f}" if row["high"] - row["low"] < _NO_INTERVAL else "too few events"
     yield f"{row['ece']:.1%}"
     yield "" if row["profit"] is None else f"{row['profit']:.2f}"
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
     more = row["moreEvents"]
-    return str(row["verdict"]) + (f"; about {more:,} more events would show this one" if more is not None else "")
+    return str(row["verdict"]) + (f"; it would take some {more:,} more events" if more is not None else "")

@@ -131,21 +131,23 @@ class Workshop:
             job = self._jobs[key] = Job(key, recipe, question.market, now, question.max_age, 0.0, {})
         job.asked, job.askers[agent_id] = self._clock(), round(recipe.daily_budget * ONE)
         if job.running:
-            return None
+            # It may be the question by which a model that failed is tried again.
+            return self.down(recipe)
         job.now, job.max_age = max(job.now, now), min(job.max_age, question.max_age)
         obstacle = self._obstacle(job, agent_id)
         if obstacle is None:
             self._news.set()
         return obstacle
 
+    def down(self, recipe: Recipe) -> Obstacle | None:
+        """Return the obstacle that no model of a recipe answers, or None if one does as far as is known."""
+        reasons = [self._models.breaker(model).reason for model in recipe.models]
+        return None if "" in reasons else Obstacle("model", f"the model {recipe.models[0]} does not answer: {reasons[0]}")
+
     def _obstacle(self, job: Job, agent_id: str) -> Obstacle | None:
         failure = self._failed.get(job.key)
-        for model in job.recipe.models:
-            if not self._models.breaker(model).reason:
-                break
-        else:
-            model = job.recipe.models[0]
-            return Obstacle("model", f"the model {model} does not answer: {self._models.breaker(model).reason}")
+        if down := self.down(job.recipe):
+            return down
         # What other sets hold back is free again when they are done: to wait for that is no obstacle.
         if self._payer(job, self._running) is None:
             unknown = [note for model in job.recipe.models if (note := self._prices.note(model))]

@@ -160,8 +160,8 @@ def _margin(gains: Collection[float]) -> float:
 
 
 def _needed(skill: float, gains: Collection[float]) -> int | None:
-    """Solve t x spread / sqrt(n) = skill for n, Student's t taken as z + (z^3 + z) / 4n."""
-    if len(gains) < 2 or abs(skill) < _NO_SKILL:
+    """Solve t x spread / sqrt(n) = skill for n, Student's t taken as z + (z^3 + z) / 4n. None before there is an interval."""
+    if len(gains) < _EVENTS or abs(skill) < _NO_SKILL:
         return None
     return max(ceil((_Z * stdev(gains) / skill) ** 2 + (_Z**2 + 1) / 2), _EVENTS)
 

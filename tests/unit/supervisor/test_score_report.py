@@ -45,7 +45,7 @@ def test_a_score_is_one_line_with_what_may_be_said_of_it() -> None:
     assert shown(score_table([ROW])) == [
         "agent strategy model n events raw calibrated blended price skill 95 % interval ECE profit verdict",
         "default llm openai:gpt-5-mini 120 31 0.2100 0.1950 0.1810 0.1830 +0.0020 -0.0100 to +0.0140 4.3% -3.50 "
-        "no skill shown; about 1,509 more events would show this one",
+        "no skill shown; it would take some 1,509 more events",
     ]
 
 

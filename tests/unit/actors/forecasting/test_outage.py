@@ -72,6 +72,27 @@ async def test_an_agent_that_was_blocked_before_a_restart_is_not_blocked_twice(w
     assert [blocked is None for _, blocked in risks(world, "a")] == [False, True]
 
 
+async def test_while_a_model_is_tried_again_nobody_is_told_that_it_works(world: World, server: ModelServer) -> None:
+    server.script = lambda request: 401
+    service = await world.ready()
+    await asked(service)
+    await world.settled()
+    reason = (await asked(service)).waiting
+    server.script = lambda request: None
+    server.gate.clear()
+    server.came.clear()
+    world.seconds += 60
+    await asked(service)
+    await world.until(server.came.is_set)
+    assert (await asked(service)).waiting == reason
+    assert [blocked is None for _, blocked in risks(world, "a")] == [False]
+    server.gate.set()
+    await world.settled(2)
+    reply = await asked(service)
+    assert (len(reply.forecasts), reply.waiting) == (1, "")
+    assert [blocked is None for _, blocked in risks(world, "a")] == [False, True]
+
+
 async def test_one_model_that_is_down_leaves_the_rest_to_the_others(world: World, server: ModelServer) -> None:
     server.script = lambda request: 401 if request["model"] == "y" else None
     service = await world.ready()
