@@ -40,6 +40,11 @@ class Log:
     orders_of: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     fills: Counter[Fill] = field(default_factory=Counter)
     sizes: dict[Fill, Micro] = field(default_factory=dict)
+    #: Who was told of a forecast, by agent, market and set of samples, and how often.
+    told: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    #: Sets of samples with how often each was begun and settled.
+    begun: Counter[str] = field(default_factory=Counter)
+    settled: Counter[str] = field(default_factory=Counter)
     changes: list[Change] = field(default_factory=list)
     #: For each wallet, what was booked to nobody: its first balance, and whatever the broker could not explain since.
     deposits: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -60,6 +65,12 @@ class Log:
                 fill = (data["tradeId"], data["orderId"])
                 self.fills[fill] += 1
                 self.sizes[fill] = micro(data["size"])
+            case "forecast" if data.get("kind") == "begun":
+                self.begun[data["id"]] += 1
+            case "forecast" if data.get("kind") == "samples":
+                self.settled[data["id"]] += 1
+            case "forecast":
+                self.told[event["agentId"], data["conditionId"], data["samplesId"]] += 1
             case "info" if data.get("kind") == "deposit":
                 self.deposits[data["wallet"]].append(f"seq {event['seq']}: {data['message']}")
             case "agent" if data["change"] != "deleted":

@@ -64,6 +64,14 @@ def of_books(check: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("the books equal the venue's to the micro-unit", False, f"the check is not ok: {check}"[:300])
 
 
+def of_forecasts(log: Log) -> Iterator[Finding]:
+    """Check that no set of samples was paid for without having been begun, or twice, and that nobody was told of one twice."""
+    wrong = [id for id, n in log.settled.items() if n > 1 or log.begun[id] != 1]
+    yield _none("every set of samples was begun and paid for once", wrong, f"{len(log.settled)} sets")
+    twice = [told for told, n in log.told.items() if n > 1]
+    yield _none("no agent was told of a forecast twice", twice, f"{len(log.told)} forecasts")
+
+
 def of_lives(log: Log, at_once: int, resets: Sequence[int]) -> Iterator[Finding]:
     """Check the lives of the agents. `resets`: wall milliseconds at which every process of the fleet was killed."""
     lives: dict[str, int] = {}

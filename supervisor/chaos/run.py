@@ -248,6 +248,7 @@ class _Run:
         venue = read_venue(fleet.data_dir, {wallet["address"] for wallet in check["wallets"]})
         found += [*invariants.of_log(log), *invariants.of_orders(log, venue), *invariants.of_fills(log, venue)]
         found += invariants.of_deposits(log)
+        found += invariants.of_forecasts(log)
         found += invariants.of_lives(log, os.cpu_count() or 2, self._resets)
         found += invariants.of_end(code, left, ended)
         return found

@@ -1,6 +1,7 @@
 """An agent whose strategy has a program: what it says is decided on, and its end is the agent's."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,17 @@ async def test_a_changed_spec_is_told_to_a_new_program(world: World, tmp_path: P
     await agent.configure({"id": "a", "interval": 1, "maxTradeAmount": 7} | fields)
     assert len(psutil.Process().children()) == 1
     await stopped(agent)
+
+
+def test_an_agents_process_holds_none_of_what_the_shared_actors_need() -> None:
+    code = (
+        "import sys, actors.agent, actors.system\n"
+        "from agents.agent import Agent\n"
+        "from agents.spec import AgentSpec\n"
+        "Agent(AgentSpec(id='a', strategy='llm'))\n"
+        "Agent(AgentSpec(id='a', strategy='process', params={'command': ['true']}))\n"
+        "heavy = {'langchain', 'langchain_core', 'chromadb', 'openai', 'polymarket', 'sqlalchemy', 'telegram'}\n"
+        "print(sorted(heavy & set(sys.modules)), 'actors.child_process' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] False"

@@ -52,6 +52,19 @@ def test_a_gap_and_an_id_twice_are_found() -> None:
     assert failed(invariants.of_log(log)) == {"`seq` has no gap": "1: 4", "every event id is in the log once": "1: x/1/1"}
 
 
+def test_a_set_paid_twice_or_never_begun_and_a_forecast_told_twice_are_found() -> None:
+    told = {"conditionId": "0xm", "samplesId": "s1"}
+    fine = [event(1, "forecast", kind="begun"), event(2, "forecast", kind="samples")]
+    fine = [each | {"data": each["data"] | {"id": "s1"}, "id": f"f/1/{n}"} for n, each in enumerate(fine)]
+    forecast = event(3, "forecast", "f/1/9", **told)
+    assert failed(invariants.of_forecasts(read_log([*fine, forecast]))) == {}
+    assert failed(invariants.of_forecasts(read_log([*fine, fine[1], forecast, forecast]))) == {
+        "every set of samples was begun and paid for once": "1: s1",
+        "no agent was told of a forecast twice": "1: ('a', '0xm', 's1')",
+    }
+    assert failed(invariants.of_forecasts(read_log(fine[1:]))) == {"every set of samples was begun and paid for once": "1: s1"}
+
+
 def test_a_decision_with_two_orders_and_an_order_without_a_decision_are_found() -> None:
     log = read_log([*FINE, signed(6, "0x2", "agent:a/1/1"), signed(7, "0x3", "agent:a/1/9")])
     assert failed(invariants.of_log(log)) == {

@@ -16,6 +16,6 @@ def test_the_agents_are_valid_share_out_the_strategies_and_can_be_paid_for(agent
         registry.create(spec.strategy, spec.params)
         assert spec.restart == POLICY
     counts = Counter(spec.strategy for spec in specs)
-    assert len(counts) == min(agents, 4)
+    assert len(counts) == min(agents, 5)
     assert max(counts.values()) - min(counts.values()) <= 1
     assert sum(spec.budget_micro for spec in specs) < FUNDS
