@@ -33,8 +33,8 @@ def test_agents_keep_their_order_and_their_fields() -> None:
         ({"agents": [A | {"bugdet": 1}]}, "f: agent 1 (a): bugdet: there is no such field"),
         (
             {"agents": [A | {"strategy": "magic"}]},
-            "f: agent 1 (a): strategy: there is no 'magic'; there are favourite_longshot, market_maker, momentum,"
-            " neg_risk_arbitrage",
+            "f: agent 1 (a): strategy: there is no 'magic'; there are favourite_longshot, llm, market_maker, momentum,"
+            " neg_risk_arbitrage, process",
         ),
         (
             {"agents": [A | {"params": {"window": 1}}]},

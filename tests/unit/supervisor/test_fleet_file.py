@@ -20,7 +20,7 @@ def test_the_default_fleet_has_20_enabled_agents_one_of_them_default() -> None:
     assert len(specs) == 20
     assert all(spec.enabled and spec.wallet == "main" for spec in specs)
     assert [spec.id for spec in specs].count("default") == 1
-    assert {spec.strategy for spec in specs} == {"market_maker", "momentum", "favourite_longshot", "neg_risk_arbitrage"}
+    assert {spec.strategy for spec in specs} == {"market_maker", "momentum", "favourite_longshot", "neg_risk_arbitrage", "llm"}
     assert sum(spec.budget for spec in specs) < 60_000
     for spec in specs:
         Agent(spec)

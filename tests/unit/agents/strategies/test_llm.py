@@ -83,7 +83,9 @@ def test_near_the_end_and_in_a_deep_book_the_price_counts_more() -> None:
 
 
 def test_an_old_forecast_is_not_traded_on() -> None:
-    assert llm(max_edge=0.9).decide(knowing(priced(), told(0.8, at=NOW - 7 * 3_600_000))) == []
+    assert llm(max_edge=0.9).decide(knowing(priced(), told(0.8, at=NOW - 13 * 3_600_000))) == []
+    assert llm(max_edge=0.9).decide(knowing(priced(), told(0.8, at=NOW - 11 * 3_600_000)))
+    assert llm(max_edge=0.9, max_age=9.0).decide(knowing(priced(), told(0.8, at=NOW - 11 * 3_600_000))) == []
 
 
 def test_samples_that_disagree_lower_the_confidence() -> None:

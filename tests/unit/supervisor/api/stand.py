@@ -40,6 +40,8 @@ VENUE = Endpoints(
     rpc_url="http://venue/rpc",
     market_ws_url="ws://venue/market",
     user_ws_url="ws://venue/user",
+    news_url="http://venue/news",
+    openai_url="http://venue/openai/v1",
     simulated=True,
 )
 

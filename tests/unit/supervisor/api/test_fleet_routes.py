@@ -47,6 +47,8 @@ async def test_the_fleet_at_a_glance(api: Api, stand: Stand, context: FleetConte
             "rpcUrl": "http://venue/rpc",
             "marketWsUrl": "ws://venue/market",
             "userWsUrl": "ws://venue/user",
+            "newsUrl": "http://venue/news",
+            "openaiUrl": "http://venue/openai/v1",
         },
     }
 

@@ -11,6 +11,8 @@ PIDS = {
     "supervisor": 7,
     "sandbox": 8,
     "SERVE_CONTROLLER_ACTOR": 9,
+    "forecaster": 11,
+    "librarian": 12,
     "SERVE_REPLICA::hub#hub#x": 10,
 }
 
@@ -28,6 +30,8 @@ def test_each_kind_is_found_by_the_names_of_its_actors() -> None:
         Kind.LEDGER: {5: "ledger"},
         Kind.SUPERVISOR: {7: "supervisor"},
         Kind.SANDBOX: {8: "sandbox"},
+        Kind.LIBRARIAN: {12: "librarian"},
+        Kind.FORECASTER: {11: "forecaster"},
         Kind.SERVE: {9: "SERVE_CONTROLLER_ACTOR"},
     }
 
