@@ -28,6 +28,8 @@ _KEYS = {"google_genai": "GOOGLE_API_KEY", "mistralai": "MISTRAL_API_KEY", "perp
 
 #: Where a server says no to the form that an answer is asked in, or to the question.
 _REFUSED = (400, 413, 422)
+#: What a server may stumble over that has never heard of a form: llama.cpp's own answers so.
+_STUMBLED = 500
 _LATE = "no answer in time"
 _FINAL = {401: "the key was refused", 403: "the key does not allow it", 404: "there is no such model or address"}
 
@@ -81,7 +83,9 @@ class Models:
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
         self._built: dict[tuple[str, str], Any] = {}
+        #: Models that are asked in words alone, and those that have answered in a form.
         self._plain: set[str] = set()
+        self._formed: set[str] = set()
         self._turns = asyncio.Semaphore(settings.concurrency)
         self._limiter: Any = None
         self._client: Any = None
@@ -143,8 +147,11 @@ class Models:
         try:
             try:
                 said = await (await self._model(model, form)).ainvoke(messages)
+                self._formed.add(model)
             except Exception as error:
-                if getattr(error, "status_code", None) not in _REFUSED or model in self._plain:
+                status = getattr(error, "status_code", None)
+                stumbled = status == _STUMBLED and model not in self._formed
+                if not (status in _REFUSED or stumbled) or model in self._plain:
                     raise
                 # Some servers know no schemas; the prompt says the form in words as well.
                 said = await (await self._model(model, None)).ainvoke(messages)

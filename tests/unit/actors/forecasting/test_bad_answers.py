@@ -86,12 +86,25 @@ async def test_an_answer_that_was_cut_off_is_none_and_is_paid_for(world: World, 
     assert (desk.session.tokens_in, desk.session.tokens_out) == (3000, 300)
 
 
-async def test_a_server_that_refuses_forms_is_asked_in_words(world: World, server: ModelServer) -> None:
-    server.script = lambda request: 400 if form(request) else GOOD
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_server_that_refuses_forms_or_stumbles_over_them_is_asked_in_words(
+    world: World, server: ModelServer, status: int
+) -> None:
+    server.script = lambda request: status if form(request) else GOOD
     desk = Desk(server)
     assert (await desk.session.ask("openai:m", "a", PROMPT, FORECAST)).p == 0.63
     assert (await desk.session.ask("openai:m", "b", PROMPT, FORECAST)).p == 0.63
     assert [bool(form(request)) for request in server.requests] == [True, False, False]
+    await desk.models.close()
+
+
+async def test_a_failure_of_a_server_that_knows_forms_is_no_reason_to_do_without(world: World, server: ModelServer) -> None:
+    desk = Desk(server)
+    await desk.session.ask("openai:m", "a", PROMPT, FORECAST)
+    server.script = lambda request: 500
+    with pytest.raises(ModelDown):
+        await desk.session.ask("openai:m", "b", PROMPT, FORECAST)
+    assert all(form(request) for request in server.requests)
     await desk.models.close()
 
 
