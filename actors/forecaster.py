@@ -41,7 +41,7 @@ _RESTORED, _PAGE = 1000, 100
 class ForecasterService:
     """Implements `agents.ports.Forecaster`.
 
-    `start` returns at once: until the log is read and LangChain is loaded, `ask` says that it starts. All that it knows can
+    It gets ready when it is first asked: until the log is read and LangChain is loaded, `ask` says so. All that it knows can
     be read from the log again: what was spent, the samples that are there, and who was told of them.
     """
 
@@ -78,8 +78,7 @@ class ForecasterService:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to get ready."""
-        self._task = asyncio.get_running_loop().create_task(self._get_ready())
+        """Do nothing: a fleet that asks for no forecasts needs no models."""
 
     async def stop(self) -> None:
         """End at once, as if the process had died."""
@@ -101,6 +100,8 @@ class ForecasterService:
         Raises:
             Unavailable: if the log cannot be reached, or another forecaster has taken over; nothing is lost.
         """
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._get_ready())
         if self._workshop is None or self._source is None:
             return Reply({}, self._waiting)
         given: dict[str, Given] = {}
@@ -197,6 +198,7 @@ class ForecasterService:
     async def _get_ready(self) -> None:
         while True:
             try:
+                await self._librarian.load()
                 await self._open()
                 return
             except PolyfleetError as error:

@@ -55,7 +55,7 @@ _THREADS = 4
 class LibrarianService:
     """Implements `agents.ports.Librarian`.
 
-    `start` returns at once and what is heavy loads in the background; until then questions raise Unavailable. `settings` are
+    What is heavy loads in the background once somebody needs it; until then questions raise Unavailable. `settings` are
     the providers' keys and settings unless given, `sources` what they and the mode ask for. One lookup of a query serves all
     until the venue's clock is `window` milliseconds further and `spacing` wall seconds have passed; feeds, which do not
     depend on the query, are read once a window. `clock` tells seconds of a monotonic clock.
@@ -95,8 +95,12 @@ class LibrarianService:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to load."""
-        self._task = asyncio.get_running_loop().create_task(self._live())
+        """Do nothing: a fleet that asks for no forecasts needs no library."""
+
+    async def load(self) -> None:
+        """Begin to load, unless that was begun."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._live())
 
     async def stop(self) -> None:
         """End at once; what was stored stays."""
@@ -116,6 +120,7 @@ class LibrarianService:
 
         Raises Unavailable while it loads, and if neither embeddings nor store can be had; a source that fails is only noted.
         """
+        await self.load()
         articles = self._articles
         if articles is None or self._embedder is None:
             raise Unavailable(f"the librarian is starting: {self._reason}")
@@ -133,6 +138,7 @@ class LibrarianService:
 
     async def similar(self, question: str, *, as_of: int, limit: int = 5) -> list[PastMarket]:
         """Return markets like this one that had resolved by `as_of`, the most alike first. Raises Unavailable."""
+        await self.load()
         if self._past is None:
             raise Unavailable(f"the librarian is starting: {self._reason}")
         return await self._past.similar(question, as_of=as_of, least=_LEAST, limit=limit)

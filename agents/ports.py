@@ -169,6 +169,9 @@ class Findings:
 class Librarian(Protocol):
     """The one that reads the news and remembers, for all agents."""
 
+    async def load(self) -> None:
+        """Begin to load what is heavy, as the first question does; until that is done questions raise Unavailable."""
+
     async def search(self, queries: Sequence[str], *, as_of: int, limit: int = 30) -> Findings:
         """Return passages for some queries, of documents published at or before `as_of` (venue milliseconds), no two alike."""
 

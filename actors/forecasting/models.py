@@ -194,7 +194,7 @@ class Models:
         options: dict[str, Any] = {
             "timeout": self._settings.timeout,
             "max_retries": _RETRIES,
-            "rate_limiter": None if provider == "openai" and self._in_simulation else self._rate_limiter(),
+            "rate_limiter": self._rate_limiter(),
             "max_tokens": ANSWER,
         }
         if key := self._keys.get(key_name):
@@ -212,11 +212,6 @@ class Models:
             log.warning("%s could not be set up (%s)", name, type(error).__name__)
             raise InvalidInput(f"it could not be set up; is its name right, and {key_name} set?") from None
 
-    @property
-    def _in_simulation(self) -> bool:
-        """Whether the models of the provider openai are the simulated venue's own."""
-        return self._simulated is not None and not self._settings.base_url
-
     def _rate_limiter(self) -> Any:
         """Return what all requests of all models wait for."""
         if self._limiter is None:
@@ -230,7 +225,7 @@ class Models:
     async def _openai(self, key: str | None) -> dict[str, Any]:
         httpx = import_module("httpx")
         url = self._settings.base_url
-        if self._in_simulation and self._simulated is not None:
+        if not url and self._simulated is not None:
             # Never the real key: a simulation bills nobody.
             url, key = await self._simulated(), "simulated"
         if self._client is None:

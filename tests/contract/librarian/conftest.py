@@ -67,6 +67,7 @@ async def librarian(tmp_path: Path, newsroom: Newsroom, ledger: LedgerService, f
         service = LibrarianService(SystemConfig(str(tmp_path), mode), **given | options)
         opened.append(service)
         await service.start()
+        await service.load()
         await loaded(service)
         return service
 

@@ -97,6 +97,9 @@ class Library:
         self.queries.append(tuple(queries))
         return Findings(tuple(self.found[:limit]), tokens=10, notes=("NewsAPI refused the key",))
 
+    async def load(self) -> None:
+        pass
+
     async def similar(self, question: str, *, as_of: int, limit: int = 5) -> list[PastMarket]:
         return [PastMarket("Did it rain?", "weather", "Yes", NOW - HOUR, ((24.0, 0.6),), 0.8)]
 
@@ -140,6 +143,7 @@ class World:
         )
         self.services.append(service)
         await service.start()
+        await service.ask("nobody", "llm", RECIPE, [], NOW)
         return service
 
     async def ready(self) -> ForecasterService:
