@@ -95,10 +95,11 @@ def test_metrics_tell_what_waits_in_every_queue(fleet: Fleet) -> None:
         lines = fleet.api.get("/metrics").text.splitlines()
         return {line.split(" ")[0] for line in lines if line.startswith("polyfleet_queue_depth{")}
 
-    followers = {("log", name) for name in ("supervisor", "broker:main", "rest", "hub")}
+    followers = {("log", name) for name in ("supervisor", "broker:main", "forecaster", "rest", "hub")}
     expected = followers | {("commits", "ledger"), ("orders", "broker:main"), ("updates", "broker:main")}
     names = {f'polyfleet_queue_depth{{queue="{queue}",service="{name}"}}' for queue, name in expected}
-    fleet.until(lambda: queues() == names, 10)
+    # The forecaster follows the log once it has loaded what it needs.
+    fleet.until(lambda: queues() == names, 60)
 
 
 def test_stop_cancels_the_orders_of_an_agent(fleet: Fleet) -> None:
@@ -288,8 +289,10 @@ def test_everything_listens_on_loopback_but_what_ray_opens_with_its_token(fleet:
     assert fleet.port not in names
 
 
-def test_two_fleets_on_one_machine_never_answer_for_each_other(fleet: Fleet, data_dir: Path) -> None:
-    other = Fleet(data_dir)
+def test_two_fleets_on_one_machine_never_answer_for_each_other(fleet: Fleet, data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text("agents: [{id: default, strategy: momentum}]")
+    other = Fleet(data_dir, "--fleet", str(file))
     try:
         answers: set[str] = set()
 
