@@ -69,7 +69,7 @@ class Fleet:
                 [*command, *self._arguments], stdout=log, stderr=log, env=os.environ | self._environment, start_new_session=True
             )
 
-    def up(self, timeout: float = 150.0) -> "Fleet":
+    def up(self, timeout: float = 420.0) -> "Fleet":
         """Start it and wait until it is ready."""
         self.begin()
         self.until(lambda: "ready after" in self.output or not self.lives, timeout)
@@ -103,7 +103,7 @@ class Fleet:
         self.signal(signal.SIGINT)
         return self.wait()
 
-    def until(self, done: Callable[[], Any], timeout: float = 30.0) -> Any:
+    def until(self, done: Callable[[], Any], timeout: float = 60.0) -> Any:
         """Return the first true answer of `done`; fail if there is none in time."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

@@ -10,7 +10,7 @@ import pytest
 TARGETS = "agents,broker,feed,ledger,supervisor,sandbox,librarian,forecaster,serve"
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(800)
 @pytest.mark.parametrize(("store", "seconds"), [("sqlite", 35), ("postgresql", 25)])
 def test_half_a_minute_of_kills_loses_nothing_and_does_nothing_twice(
     store: str, seconds: int, request: pytest.FixtureRequest
@@ -21,7 +21,7 @@ def test_half_a_minute_of_kills_loses_nothing_and_does_nothing_twice(
     command = [sys.executable, "-m", "supervisor", "chaos", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         try:
-            answer, progress = run.communicate(timeout=450)
+            answer, progress = run.communicate(timeout=700)
         except subprocess.TimeoutExpired:
             # It ends its fleet before it ends itself.
             run.terminate()

@@ -20,7 +20,7 @@ from tests.integration.fleet import Fleet, polyfleet
 from tests.node_packages import FOLDER, node
 
 #: The start of the fleet, on a slow machine, counts to the first test.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 SERVICES = ["broker:main", "ledger", "market_feed", "sandbox"]
 
@@ -95,10 +95,10 @@ def test_metrics_tell_what_waits_in_every_queue(fleet: Fleet) -> None:
         lines = fleet.api.get("/metrics").text.splitlines()
         return {line.split(" ")[0] for line in lines if line.startswith("polyfleet_queue_depth{")}
 
-    followers = {("log", name) for name in ("supervisor", "broker:main", "forecaster", "rest", "hub")}
+    followers = {("log", name) for name in ("supervisor", "broker:main", "forecaster", "librarian", "rest", "hub")}
     expected = followers | {("commits", "ledger"), ("orders", "broker:main"), ("updates", "broker:main")}
     names = {f'polyfleet_queue_depth{{queue="{queue}",service="{name}"}}' for queue, name in expected}
-    # The forecaster follows the log once it has loaded what it needs.
+    # Forecaster and librarian follow the log once they have loaded what they need.
     fleet.until(lambda: queues() == names, 60)
 
 
@@ -304,7 +304,7 @@ def test_two_fleets_on_one_machine_never_answer_for_each_other(fleet: Fleet, dat
             return "ready after" in other.output
 
         other.begin()
-        other.until(ask, 120)
+        other.until(ask, 240)
         for _ in range(50):
             ask()
         assert answers == {other.get("/api/fleet")["venue"]["gammaUrl"]}

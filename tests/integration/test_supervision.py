@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.integration.fleet import Fleet
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 QUICK = {"initialDelay": 0.25, "maxDelay": 0.5, "maxRestarts": 1000}
 #: Four of the ten agents: more than the three tenths that trip the breaker.

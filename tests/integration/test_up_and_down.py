@@ -63,7 +63,7 @@ def orphans(port: int) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_fleet_survives_every_end(data_dir: Path) -> None:
     fleet = Fleet(data_dir, "--markets", str(RECORDED)) if RECORDED.exists() else Fleet(data_dir)
     with contextlib.ExitStack() as stack:
@@ -109,7 +109,7 @@ def test_a_fleet_survives_every_end(data_dir: Path) -> None:
         assert left(fleet) == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_serve_deploy_gives_the_same_system_and_deleting_the_application_stops_the_agents(data_dir: Path) -> None:
     data_dir.mkdir()
     data_dir = data_dir.resolve()
