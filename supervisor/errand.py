@@ -17,7 +17,7 @@ from agents.errors import PolyfleetError, Unavailable
 from supervisor.secrets import without_secrets
 
 #: Seconds for the supervisor and the applications to be asked for, and for all agents to stop.
-_LAUNCH_TIMEOUT = 180.0
+_LAUNCH_TIMEOUT = 240.0
 STOP_TIMEOUT = 32.0
 #: Seconds for one shared actor to stop; one that is killed instead loses nothing.
 _SERVICE_TIMEOUT = 2.0

@@ -26,7 +26,7 @@ from supervisor.secrets import leave_providers, without_secrets
 out = Console(highlight=False, soft_wrap=True)
 
 #: Seconds for the fleet to become ready.
-_READY_TIMEOUT = 240.0
+_READY_TIMEOUT = 300.0
 _LOOK = 0.25
 
 #: Settings of the API that bear the seed's names.

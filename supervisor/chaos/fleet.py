@@ -19,7 +19,7 @@ from supervisor.rest_client import FleetClient
 from supervisor.secrets import without_secrets
 
 #: Seconds for `up` to become ready, and to end.
-_READY_TIMEOUT = 260.0
+_READY_TIMEOUT = 400.0
 _END_TIMEOUT = 60.0
 
 #: Variables of the user's own fleet; the one under test must neither use nor reach it.

@@ -304,7 +304,7 @@ def test_two_fleets_on_one_machine_never_answer_for_each_other(fleet: Fleet, dat
             return "ready after" in other.output
 
         other.begin()
-        other.until(ask, 240)
+        other.until(ask, 450)
         for _ in range(50):
             ask()
         assert answers == {other.get("/api/fleet")["venue"]["gammaUrl"]}
