@@ -8,8 +8,8 @@ from agents.model import MarketView
 from agents.strategies import registry
 from tests.unit.agents.worlds import account, market, seen, view
 
-#: Seconds that a round over all markets may take.
-_ROUND = 0.005
+#: How many times as long as the squares of a hundred thousand numbers a round over all markets may take: some 5 ms then.
+_ROUND = 1.5
 
 
 def crowd(random: Random) -> Iterator[MarketView]:
@@ -23,12 +23,15 @@ def crowd(random: Random) -> Iterator[MarketView]:
 
 
 @pytest.mark.parametrize("name", ["market_maker", "momentum", "favourite_longshot", "neg_risk_arbitrage"])
-def test_a_round_over_140_markets_takes_less_than_five_milliseconds(name: str) -> None:
+def test_a_round_over_140_markets_takes_a_few_milliseconds(name: str) -> None:
     strategy = registry.create(name, {"maxMarkets": 140} if name == "market_maker" else {})
     now = view(*crowd(Random(1)), of=account("100000"))
-    best = 1.0
+    round_, squares = [], []
     for _ in range(30):
         began = time.perf_counter()
         strategy.decide(now)
-        best = min(best, time.perf_counter() - began)
-    assert best < _ROUND
+        decided = time.perf_counter()
+        sum([number * number for number in range(100_000)])
+        round_.append(decided - began)
+        squares.append(time.perf_counter() - decided)
+    assert min(round_) < _ROUND * min(squares)
