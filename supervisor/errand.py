@@ -40,7 +40,8 @@ def stop(data_dir: Path, environment: dict[str, str], address: str, *, withdraw:
 
 def _send(data_dir: Path, environment: dict[str, str], timeout: float, **request: Any) -> dict[str, Any]:
     what = f"{request['task']} the fleet through Ray at {request['address']}"
-    log = data_dir / "errand.log"
+    # One for each task: to stop must not overwrite why it did not start.
+    log = data_dir / f"errand_{request['task']}.log"
     try:
         with log.open("w") as errors:
             result = subprocess.run(
