@@ -87,7 +87,7 @@ class FleetUnderTest:
             time.sleep(0.1)
         with contextlib.suppress(FileNotFoundError):
             # The next start writes another one.
-            shutil.copy(self.data_dir / "errand.log", self.directory / f"errand-{self.starts}.log")
+            shutil.copy(self.data_dir / "errand_launch.log", self.directory / f"errand-{self.starts}.log")
         raise Unavailable(f"the fleet under test did not start: {self.last_words()}")
 
     def last_words(self) -> str:
