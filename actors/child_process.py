@@ -11,10 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-
-from pydantic.alias_generators import to_camel
 
 from actors import child_guard
 from agents.errors import InvalidInput, PolyfleetError, Unavailable
@@ -65,8 +62,7 @@ def environment(spec: AgentSpec, command: Command, venue: Endpoints | None = Non
         "AUTO_TRADE": "true" if command.trades else "false",
     }
     if venue is not None:
-        addresses = {to_camel(name): value for name, value in asdict(venue).items() if name.endswith("_url")}
-        variables["POLYFLEET_VENUE"] = json.dumps(addresses)
+        variables["POLYFLEET_VENUE"] = json.dumps(venue.addresses())
     return variables | dict(command.environment)
 
 

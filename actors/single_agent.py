@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import json
-import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 from eth_account import Account as Keys
+from pydantic.alias_generators import to_camel
 
 from actors.agent import AgentService
 from actors.broker import BrokerService
@@ -20,37 +20,28 @@ from actors.config import SystemConfig
 from actors.event_source import EventSource
 from actors.ledger import LedgerService
 from actors.market_feed import MarketFeedService
+from actors.private_file import write_private
 from actors.sandbox.api.server import Server, listen
+from actors.sandbox.service import FUNDS
 from actors.sandbox.venue import Venue, VenueConfig
 from actors.venue_clock import wall_time
 from agents.errors import InvalidInput, Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
 from agents.model import Account
-from agents.money import ONE, Micro
+from agents.money import Micro
 from agents.orders import OrderStatus
 from agents.ports import Beat, Broker, Endpoints, Intent, Ledger, Placed, Supervisor, Wallet
 from agents.spec import AgentSpec
 
-#: What the wallet of a venue of its own has: 100,000 pUSD.
-_FUNDS: Micro = 100_000 * ONE
 #: Seconds that the services have to become ready, and that the agent and its orders have to end.
 _START, _END = 60.0, 1.0
 _LOOK = 0.05
 #: Seconds that one question to the log waits.
 _WAIT = 0.5
 
-#: The addresses of a venue, as `Endpoints` and as `polyfleet sandbox` call them, without "_url" and "Url".
-_URLS = {
-    "gamma": "gamma",
-    "clob": "clob",
-    "data": "data",
-    "relayer": "relayer",
-    "rpc": "rpc",
-    "market_ws": "marketWs",
-    "user_ws": "userWs",
-}
-
+#: The addresses that every venue has.
+_ADDRESSES = [part.name for part in fields(Endpoints) if part.name.endswith("_url") and part.default is MISSING]
 
 #: What takes a decision or a trade.
 Say = Callable[[Event], Awaitable[None]]
@@ -157,7 +148,7 @@ async def _ready(broker: Broker, stopping: asyncio.Event) -> None:
 async def _own_venue() -> AsyncIterator[Place]:
     """Serve a simulated venue in this process, in memory."""
     key = Keys.create()
-    venue = Venue(VenueConfig(wallets=((key.address, _FUNDS),)))
+    venue = Venue(VenueConfig(wallets=((key.address, FUNDS),)))
     server = Server(venue, listen(0))
     await server.start()
 
@@ -177,9 +168,9 @@ async def _own_venue() -> AsyncIterator[Place]:
 async def _known(text: str) -> Place:
     """Read what `polyfleet sandbox` prints. A venue that is not simulated is only looked at: no key of it is taken."""
     try:
-        fields = json.loads(text)
-        urls = {f"{name}_url": str(fields[f"{camel}Url"]) for name, camel in _URLS.items()}
-        key = str(fields["wallets"][0]["privateKey"]) if fields.get("wallets") else ""
+        said = json.loads(text)
+        urls = {name: str(said[to_camel(name)]) for name in _ADDRESSES}
+        key = str(said["wallets"][0]["privateKey"]) if said.get("wallets") else ""
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise InvalidInput(
             f"POLYFLEET_VENUE: expected the JSON that `polyfleet sandbox` prints, or a file of it ({error!r})"
@@ -208,8 +199,7 @@ def _time_of(stats: str) -> Callable[[], Awaitable[int]]:
 def _wallet(folder: str, key: str) -> Wallet:
     address = str(Keys.from_key(key).address)
     file = Path(folder) / "wallet.json"
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        json.dump({"privateKey": key, "address": address}, opened)
+    write_private(file, json.dumps({"privateKey": key, "address": address}))
     return Wallet("main", address, str(file))
 
 

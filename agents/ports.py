@@ -4,8 +4,10 @@ Every method may raise `Unavailable` when the service cannot be reached; those t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
+
+from pydantic.alias_generators import to_camel
 
 from agents.events import Event
 from agents.fleet import FleetState
@@ -311,3 +313,7 @@ class Endpoints:
     news_url: str = ""
     openai_url: str = ""
     simulated: bool = field(default=False)
+
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses by the names that clients know them by: gammaUrl, clobUrl and so on."""
+        return {to_camel(part.name): getattr(self, part.name) for part in fields(self) if part.name.endswith("_url")}

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from actors.private_file import write_private
 from agents.errors import Conflict
 from supervisor import ray_cluster
-from supervisor.private_file import write_private
 
 
 @dataclass(frozen=True, slots=True)

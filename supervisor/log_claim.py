@@ -5,11 +5,11 @@ import uuid
 from pathlib import Path
 
 from actors.config import SystemConfig
+from actors.private_file import write_private
 from actors.storage.engine import shown
 from actors.storage.identity import Identity, read_identity, write_identity
 from agents.errors import InvalidInput, Unavailable
 from supervisor.data_directory import DataDirectory
-from supervisor.private_file import write_private
 
 
 def log_url(directory: DataDirectory) -> str:

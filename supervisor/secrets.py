@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from actors.config import SystemConfig
-from supervisor.private_file import write_private
+from actors.private_file import write_private
 
 _NAMES = frozenset({"POLYGON_WALLET_PRIVATE_KEY", "TELEGRAM_BOT_TOKEN", "POLYFLEET_API_TOKEN", "DATABASE_URL"})
 

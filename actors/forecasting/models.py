@@ -13,7 +13,7 @@ from agents.errors import InvalidInput, Unavailable
 from agents.forecasting.answers import BadAnswer, Form
 from agents.forecasting.breaker import Breaker
 from agents.forecasting.prompts import Prompt
-from agents.forecasting.spend import ANSWER, counted
+from agents.forecasting.spend import ANSWER, counted, named
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ class Models:
             return self._built[name, title]
 
     async def _build(self, name: str) -> Any:
-        provider, _, _ = name.partition(":") if ":" in name else ("openai", "", "")
+        provider, model = named(name)
         chat = import_module("langchain.chat_models")
         key_name = _KEYS.get(provider, f"{provider.upper()}_API_KEY")
         options: dict[str, Any] = {
@@ -203,7 +203,7 @@ class Models:
             options |= await self._openai(key)
         try:
             # In a thread: it may take a second, and agents wait for answers.
-            return await asyncio.to_thread(chat.init_chat_model, name if ":" in name else f"openai:{name}", **options)
+            return await asyncio.to_thread(chat.init_chat_model, f"{provider}:{model}", **options)
         except ImportError:
             package = f"langchain-{provider.replace('_', '-')}"
             raise InvalidInput(f"LangChain's package for {provider} is missing; install {package}") from None

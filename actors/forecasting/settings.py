@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from actors.settings import number_setting
 from agents.errors import InvalidInput
 from agents.forecasting.spend import Price, parse_prices
 from agents.money import ONE, Micro, micro
@@ -35,13 +36,14 @@ def llm_settings_from(environment: Mapping[str, str] = os.environ) -> LlmSetting
         InvalidInput: with the name of the first that is wrong.
     """
     default = LlmSettings()
+    given = {name: value.strip() for name, value in environment.items()}
     return LlmSettings(
-        base_url=_url(environment.get("OPENAI_BASE_URL", "").strip()),
-        rate=_number(environment, "RATE", default.rate, 0.01, 1000),
-        timeout=_number(environment, "TIMEOUT", default.timeout, 1, 3600),
-        concurrency=int(_number(environment, "CONCURRENCY", default.concurrency, 1, 200)),
-        daily_budget=_budget(environment.get("POLYFLEET_LLM_DAILY_BUDGET", "").strip(), default.daily_budget),
-        prices=parse_prices(environment.get("POLYFLEET_LLM_PRICES", ""), "POLYFLEET_LLM_PRICES"),
+        base_url=_url(given.get("OPENAI_BASE_URL", "")),
+        rate=number_setting(given, "POLYFLEET_LLM_RATE", default.rate, 0.01, 1000),
+        timeout=number_setting(given, "POLYFLEET_LLM_TIMEOUT", default.timeout, 1, 3600),
+        concurrency=int(number_setting(given, "POLYFLEET_LLM_CONCURRENCY", default.concurrency, 1, 200)),
+        daily_budget=_budget(given.get("POLYFLEET_LLM_DAILY_BUDGET", ""), default.daily_budget),
+        prices=parse_prices(given.get("POLYFLEET_LLM_PRICES", ""), "POLYFLEET_LLM_PRICES"),
     )
 
 
@@ -49,17 +51,6 @@ def _url(text: str) -> str:
     if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
         raise InvalidInput(f"OPENAI_BASE_URL: {text!r} is no web address; expected one such as http://127.0.0.1:8000/v1")
     return text
-
-
-def _number(environment: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
-    text = environment.get(f"POLYFLEET_LLM_{name}", "").strip() or str(default)
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1
-    if not least <= number <= most:
-        raise InvalidInput(f"POLYFLEET_LLM_{name}: {text!r} is not possible; expected a number from {least:g} to {most:g}")
-    return number
 
 
 def _budget(text: str, default: Micro) -> Micro:

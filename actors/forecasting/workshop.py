@@ -269,7 +269,7 @@ class Workshop:
 
     def _fail(self, job: Job, reason: str) -> None:
         log.warning("there is no forecast of %r: %s", job.market.question, reason)
-        if all(self._models.breaker(model).reason for model in job.recipe.models):
+        if self.down(job.recipe):
             # Models that are down are waited for by their breakers.
             return
         before = self._failed.get(job.key)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.errors import InvalidInput
+from actors.settings import number_setting
 
 #: The fewest events that may be kept: a source that tries again, and followers that were away, find theirs among them.
 _FEWEST = 10_000
@@ -39,18 +39,7 @@ def retention_from(environment: Mapping[str, str] = os.environ) -> Retention:
     """Read POLYFLEET_RETENTION_EVENTS, _BYTES and _DAYS. Raises InvalidInput for what is no such number."""
     default = Retention()
     return Retention(
-        events=int(_number(environment, "EVENTS", default.events, _FEWEST)),
-        bytes=int(_number(environment, "BYTES", default.bytes, _FEWEST_BYTES)),
-        days=_number(environment, "DAYS", 0, 0) or None,
+        events=int(number_setting(environment, "POLYFLEET_RETENTION_EVENTS", default.events, _FEWEST)),
+        bytes=int(number_setting(environment, "POLYFLEET_RETENTION_BYTES", default.bytes, _FEWEST_BYTES)),
+        days=number_setting(environment, "POLYFLEET_RETENTION_DAYS", 0, 0) or None,
     )
-
-
-def _number(environment: Mapping[str, str], name: str, default: float, least: float) -> float:
-    text = environment.get(f"POLYFLEET_RETENTION_{name}") or str(default)
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1
-    if not least <= number < 1e15:
-        raise InvalidInput(f"POLYFLEET_RETENTION_{name}: {text!r} is not possible; expected a number, at least {least:g}")
-    return number

@@ -2,9 +2,9 @@
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,8 +89,7 @@ class _Remembering(Embeddings):
 
     def __init__(self, model: Embeddings) -> None:
         self._model = model
-        self._vectors: OrderedDict[str, list[float]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._query = lru_cache(_REMEMBERED)(model.embed_query)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text."""
@@ -98,16 +97,7 @@ class _Remembering(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """Return a text's vector."""
-        with self._lock:
-            if (known := self._vectors.get(text)) is not None:
-                self._vectors.move_to_end(text)
-                return known
-        vector = self._model.embed_query(text)
-        with self._lock:
-            self._vectors[text] = vector
-            if len(self._vectors) > _REMEMBERED:
-                self._vectors.popitem(last=False)
-        return vector
+        return self._query(text)
 
 
 def _open_ai(key: str, url: str | None, model: str) -> Embedder:

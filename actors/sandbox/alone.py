@@ -84,18 +84,7 @@ async def _serve(server: Server, wallets: list[dict[str, str]]) -> None:
         loop.add_signal_handler(number, server.stop)
     await server.start()
     at = server.endpoints
-    ready = {
-        "gammaUrl": at.gamma_url,
-        "clobUrl": at.clob_url,
-        "dataUrl": at.data_url,
-        "relayerUrl": at.relayer_url,
-        "rpcUrl": at.rpc_url,
-        "marketWsUrl": at.market_ws_url,
-        "userWsUrl": at.user_ws_url,
-        "newsUrl": at.news_url,
-        "openaiUrl": at.openai_url,
-        "wallets": wallets,
-    }
+    ready = at.addresses() | {"wallets": wallets}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     _tell(f"a simulated Polymarket answers at {at.clob_url.removesuffix('/clob')}; Ctrl-C ends it")

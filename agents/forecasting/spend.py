@@ -78,7 +78,7 @@ class Prices:
 
     def known(self, model: str) -> Price | None:
         """Return a model's price, or None if nobody said it; `model` is provider:name, or a name of OpenAI's."""
-        provider, name = _split(model)
+        provider, name = named(model)
         for key in (model, f"{provider}:{name}", name):
             if key in self.told:
                 return self.told[key]
@@ -197,6 +197,7 @@ def _sentence(whose: str, spent: Micro, more: Micro, limit: Micro, name: str) ->
     )
 
 
-def _split(model: str) -> tuple[str, str]:
+def named(model: str) -> tuple[str, str]:
+    """Return the provider of a model and its name there; one without a provider is OpenAI's."""
     provider, colon, name = model.partition(":")
     return (provider, name) if colon else ("openai", provider)

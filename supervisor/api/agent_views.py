@@ -1,6 +1,6 @@
 """Agents and the fleet as clients see them, made from the folded log by pure functions. Times are epoch milliseconds."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -161,21 +161,7 @@ def fleet(state: FleetState, mode: str, venue: Endpoints | None) -> Fleet:
             {"name": name, "state": service.state, "restarts": service.restarts}
             for name, service in sorted(state.services.items())
         ],
-        "venue": _venue(venue) if venue else None,
-    }
-
-
-def _venue(venue: Endpoints) -> Venue:
-    return {
-        "gammaUrl": venue.gamma_url,
-        "clobUrl": venue.clob_url,
-        "dataUrl": venue.data_url,
-        "relayerUrl": venue.relayer_url,
-        "rpcUrl": venue.rpc_url,
-        "marketWsUrl": venue.market_ws_url,
-        "userWsUrl": venue.user_ws_url,
-        "newsUrl": venue.news_url,
-        "openaiUrl": venue.openai_url,
+        "venue": cast(Venue, venue.addresses()) if venue else None,
     }
 
 

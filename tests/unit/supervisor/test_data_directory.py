@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from actors.private_file import write_private
 from agents.errors import Conflict, InvalidInput
 from supervisor.data_directory import DataDirectory, Run
 from supervisor.fleet_args import FleetArgs, usable
-from supervisor.private_file import write_private
 from supervisor.provision import provision
 
 RUN = Run("http://127.0.0.1:3001", "127.0.0.1:6379", "http://127.0.0.1:8265")
