@@ -79,7 +79,7 @@ class LibrarianService:
         self._config = config
         self._ledger = ledger or remote.ledger()
         self._feed = feed or remote.market_feed()
-        # Not `venue_location.locate`, which loads the venue's library: only the sandbox has a wire.
+        # Not `venue_location.locate`: only the sandbox has a wire.
         self._where = where or remote.Remote(SANDBOX).endpoints
         self._settings = settings
         self._given = sources

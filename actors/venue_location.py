@@ -3,7 +3,6 @@
 from typing import cast
 
 from actors.naming import SANDBOX
-from actors.polymarket.environment import POLYMARKET
 from actors.remote import Remote
 from actors.system import SystemConfig
 from actors.venue_clock import wall_time
@@ -14,6 +13,9 @@ async def locate(config: SystemConfig) -> Endpoints:
     """Return where the venue answers now; a sandbox that was restarted may have moved. Raises Unavailable."""
     if config.mode == "sandbox":
         return cast(Endpoints, await Remote(SANDBOX).endpoints())
+    # It loads the venue's library, which costs every process that only asks where the sandbox is a second.
+    from actors.polymarket.environment import POLYMARKET
+
     return POLYMARKET
 
 

@@ -11,10 +11,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.errors import PolyfleetError, Unavailable
 from supervisor.secrets import without_secrets
+
+if TYPE_CHECKING:
+    from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
 #: Seconds for the supervisor and the applications to be asked for, and for all agents to stop.
 _LAUNCH_TIMEOUT = 240.0
@@ -81,8 +84,20 @@ def _launch(address: str, serve_config: dict[str, Any]) -> dict[str, Any]:
     serve = ServeSubmissionClient(dashboard)
     config = _beside_others(serve.get_serve_details(), serve_config)
     launch_supervisor(provision(FleetArgs.model_validate(serve_config["applications"][0]["args"])))
-    serve.deploy_applications(config)
+    _deploy(serve, config)
     return {"dashboard": dashboard}
+
+
+def _deploy(serve: "ServeSubmissionClient", config: dict[str, Any]) -> None:
+    """Declare what Serve is to run, again if need be: the first time, Serve's own start fails if its proxy is slow to start."""
+    for last in (False, False, True):
+        try:
+            serve.deploy_applications(config)
+        except RuntimeError:
+            if last:
+                raise
+        else:
+            return
 
 
 def _beside_others(details: dict[str, Any], serve_config: dict[str, Any]) -> dict[str, Any]:
