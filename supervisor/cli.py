@@ -122,6 +122,7 @@ def chaos(
     duration: Annotated[
         float, typer.Option(min=1, help="Seconds for which it kills; starting a whole node again is not counted.")
     ] = 60.0,
+    kills: Annotated[int | None, typer.Option(min=1, help="Stop killing after so many, if that is sooner.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of what is killed when.")] = 0,
     agents: Annotated[int, typer.Option(min=1, max=200, help="How many agents.")] = 20,
     targets: Annotated[str, typer.Option(help="What is killed, comma-separated.")] = _TARGETS,
@@ -135,7 +136,7 @@ def chaos(
     from supervisor.chaos.run import ChaosOptions
     from supervisor.chaos.run import chaos as run
 
-    raise typer.Exit(run(ChaosOptions(duration, seed, agents, parse_targets(targets), as_json, keep, database)))
+    raise typer.Exit(run(ChaosOptions(duration, seed, agents, parse_targets(targets), kills, as_json, keep, database)))
 
 
 @app.command()

@@ -41,12 +41,13 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class ChaosOptions:
-    """The options of the command; `seconds` is how long it kills."""
+    """The options of the command; `seconds` is how long it kills, `kills` after how many it stops if that is sooner."""
 
     seconds: float
     seed: int
     agents: int
     targets: tuple[Kind, ...]
+    kills: int | None = None
     as_json: bool = False
     keep: bool = False
     database: str | None = None
@@ -142,7 +143,7 @@ class _Run:
         deadline = due + seconds
         for strike in strikes(self._options.seed, self._options.targets, self._options.agents):
             due = max(due + strike.delay, time.monotonic())
-            if due >= deadline:
+            if due >= deadline or (self._options.kills and len(self._kills) >= self._options.kills):
                 return
             time.sleep(max(0.0, due - time.monotonic()))
             away = time.monotonic()
