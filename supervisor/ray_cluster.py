@@ -77,7 +77,7 @@ def environment(data_dir: Path) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         # Serve replaces a proxy after three failed checks: 10 s apart, as they are by default, that is half a minute.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
-        # A busy machine needs more than the usual 5 s to start the proxy's process, and killing it for that only adds to the load.
+        # A busy machine needs more than the usual 5 s to start a proxy, and the killing of it for that only adds to the load.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
     }
