@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 #: Seconds for which news are gathered for a follower, unless somebody waits for it: it need not run for every commit.
-GATHERING = 0.1
+GATHERING = 0.25
 
 #: A follower that is not polling and has not for this many seconds is gone.
 PATIENCE = 5.0
