@@ -232,7 +232,9 @@ class Models:
             self._client = httpx.AsyncClient(timeout=self._settings.timeout)
         if not url and not key:
             raise InvalidInput("there is no key for it; set OPENAI_API_KEY, or OPENAI_BASE_URL for another server")
-        return {"api_key": key or "none", "http_async_client": self._client} | ({"base_url": url} if url else {})
+        # OpenAI calls the limit `max_completion_tokens`; servers that know it by its older name alone would write without end.
+        elsewhere = {"base_url": url, "extra_body": {"max_tokens": ANSWER}} if url else {}
+        return {"api_key": key or "none", "http_async_client": self._client} | elsewhere
 
 
 def _asked(prompt: Prompt) -> int:

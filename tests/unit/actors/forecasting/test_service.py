@@ -65,6 +65,13 @@ async def test_no_price_is_in_any_prompt(world: World, server: ModelServer) -> N
     assert not any("0.41" in str(request["messages"]) for request in server.requests)
 
 
+async def test_a_server_that_knows_the_limit_by_its_older_name_alone_is_told_it_too(world: World, server: ModelServer) -> None:
+    service = await world.ready()
+    await asked(service)
+    await world.settled()
+    assert {(request["max_tokens"], request["max_completion_tokens"]) for request in server.requests} == {(4096, 4096)}
+
+
 async def test_twenty_agents_cost_one_retrieval_and_one_set_for_each_recipe(world: World, server: ModelServer) -> None:
     service = await world.ready()
     other = replace(RECIPE, samples=4)
