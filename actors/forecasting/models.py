@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import import_module
 from typing import Any
 
@@ -32,6 +33,16 @@ _REFUSED = (400, 413, 422)
 _STUMBLED = 500
 _LATE = "no answer in time"
 _FINAL = {401: "the key was refused", 403: "the key does not allow it", 404: "there is no such model or address"}
+
+
+class _Way(StrEnum):
+    """How a model is asked for an answer in a form; a server that knows the first alone may know one of the others."""
+
+    SCHEMA = "schema"
+    #: Any JSON object; llama.cpp and others take the schema beside.
+    OBJECT = "object"
+    #: The prompt says the form in words, in the other ways too.
+    WORDS = "words"
 
 
 class ModelDown(Unavailable):
@@ -83,9 +94,8 @@ class Models:
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
         self._built: dict[tuple[str, str], Any] = {}
-        #: Models that are asked in words alone, and those that have answered in a form.
-        self._plain: set[str] = set()
-        self._formed: set[str] = set()
+        #: The way in which each model has answered last.
+        self._way: dict[str, _Way] = {}
         self._turns = asyncio.Semaphore(settings.concurrency)
         self._limiter: Any = None
         self._client: Any = None
@@ -143,19 +153,8 @@ class Models:
         return answer
 
     async def _answer(self, model: str, prompt: Prompt, form: Form[Any]) -> Answer:
-        messages = prompt.messages
         try:
-            try:
-                said = await (await self._model(model, form)).ainvoke(messages)
-                self._formed.add(model)
-            except Exception as error:
-                status = getattr(error, "status_code", None)
-                stumbled = status == _STUMBLED and model not in self._formed
-                if not (status in _REFUSED or stumbled) or model in self._plain:
-                    raise
-                # Some servers know no schemas; the prompt says the form in words as well.
-                said = await (await self._model(model, None)).ainvoke(messages)
-                self._plain.add(model)
+            said = await self._said(model, prompt, form)
         except Exception as error:
             if (completion := getattr(error, "completion", None)) is not None:
                 usage, cut = getattr(completion, "usage", None), CutOff("it was cut off; use fewer words")
@@ -172,20 +171,37 @@ class Models:
         took = usage.get("input_tokens") or _asked(prompt), usage.get("output_tokens") or counted(len(str(content)))
         return Answer(content, *took)
 
-    async def _model(self, name: str, form: Form[Any] | None) -> Any:
-        """Return a model that answers in a form, or in whatever form it likes."""
-        title = "" if form is None or name in self._plain else form.schema["title"]
+    async def _said(self, name: str, prompt: Prompt, form: Form[Any]) -> Any:
+        """Return what a model says, asked in the first way that its server knows, and from then on in that way."""
+        known = self._way.get(name)
+        for way in _Way if known is None else (known, _Way.WORDS):
+            try:
+                said = await (await self._model(name, form, way)).ainvoke(prompt.messages)
+            except Exception as error:
+                status = getattr(error, "status_code", None)
+                stumbled = status == _STUMBLED and known is None
+                if way is _Way.WORDS or not (status in _REFUSED or stumbled or isinstance(error, NotImplementedError)):
+                    raise
+            else:
+                self._way[name] = way
+                return said
+        raise AssertionError("words are always understood")
+
+    async def _model(self, name: str, form: Form[Any], way: _Way) -> Any:
+        """Return a model that is asked for a form in some way. Raises NotImplementedError if LangChain has none such for it."""
+        key = (name, "" if way is _Way.WORDS else f"{way} {form.schema['title']}")
         async with self._building:
             if (name, "") not in self._built:
                 self._built[name, ""] = await self._build(name)
-            if (name, title) not in self._built and form is not None:
-                try:
-                    found = self._built[name, ""].with_structured_output(dict(form.schema), include_raw=True)
-                except NotImplementedError:
-                    self._plain.add(name)
-                    return self._built[name, ""]
-                self._built[name, title] = found
-            return self._built[name, title]
+            model = self._built[name, ""]
+            if key not in self._built:
+                if way is _Way.SCHEMA:
+                    self._built[key] = model.with_structured_output(dict(form.schema), include_raw=True)
+                elif named(name)[0] == "openai":
+                    self._built[key] = model.bind(response_format={"type": "json_object", "schema": dict(form.schema)})
+                else:
+                    raise NotImplementedError
+            return self._built[key]
 
     async def _build(self, name: str) -> Any:
         provider, model = named(name)

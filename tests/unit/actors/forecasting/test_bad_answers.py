@@ -87,14 +87,33 @@ async def test_an_answer_that_was_cut_off_is_none_and_is_paid_for(world: World, 
 
 
 @pytest.mark.parametrize("status", [400, 500])
-async def test_a_server_that_refuses_forms_or_stumbles_over_them_is_asked_in_words(
-    world: World, server: ModelServer, status: int
+@pytest.mark.parametrize(("understood", "asked"), [("json_object", [True, True]), (None, [True, True, False])])
+async def test_a_server_that_refuses_schemas_or_stumbles_over_them_is_asked_for_an_object_or_else_in_words(
+    world: World, server: ModelServer, status: int, understood: str | None, asked: list[bool]
 ) -> None:
-    server.script = lambda request: status if form(request) else GOOD
+    def script(request: dict[str, Any]) -> Any:
+        return GOOD if request.get("response_format", {}).get("type") in (understood, None) else status
+
+    server.script = script
     desk = Desk(server)
     assert (await desk.session.ask("openai:m", "a", PROMPT, FORECAST)).p == 0.63
+    assert ["response_format" in request for request in server.requests] == asked
+    server.requests.clear()
     assert (await desk.session.ask("openai:m", "b", PROMPT, FORECAST)).p == 0.63
-    assert [bool(form(request)) for request in server.requests] == [True, False, False]
+    assert [request.get("response_format", {}).get("type") for request in server.requests] == [understood]
+    await desk.models.close()
+
+
+async def test_a_question_that_is_refused_in_every_way_leaves_the_way_as_it_was(world: World, server: ModelServer) -> None:
+    desk = Desk(server)
+    await desk.session.ask("openai:m", "a", PROMPT, FORECAST)
+    server.script = lambda request: 400
+    with pytest.raises(BadAnswer):
+        await desk.session.ask("openai:m", "b", PROMPT, FORECAST)
+    server.script = lambda request: None
+    server.requests.clear()
+    await desk.session.ask("openai:m", "c", PROMPT, FORECAST)
+    assert [form(request) for request in server.requests] == ["forecast"]
     await desk.models.close()
 
 
