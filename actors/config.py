@@ -36,20 +36,29 @@ class SystemConfig:
         """The 0600 file with the keys and settings of the providers of models and news."""
         return Path(self.data_dir) / "providers.json"
 
+    @property
+    def telegram_file(self) -> Path:
+        """The 0600 file with the settings of Telegram that the environment had at the start."""
+        return Path(self.data_dir) / "telegram.json"
+
+    @property
+    def telegram_token_file(self) -> Path:
+        """The 0600 file with the bot's token that was given over the API."""
+        return Path(self.data_dir) / "telegram_token"
+
     def providers(self) -> Mapping[str, str]:
         """Return the providers' keys and settings by the names of their variables; only the actors that use them read it.
 
         Raises Unavailable if the file cannot be read.
         """
-        try:
-            found: dict[str, str] = json.loads(self.providers_file.read_text())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"{self.providers_file} cannot be read ({error}); start the fleet again to write it anew"
-            ) from None
-        return found
+        return _variables(self.providers_file)
+
+    def telegram(self) -> Mapping[str, str]:
+        """Return the settings of Telegram by the names of their variables; only the notifier reads it.
+
+        Raises Unavailable if the file cannot be read.
+        """
+        return _variables(self.telegram_file)
 
     @property
     def database_url(self) -> str:
@@ -65,3 +74,13 @@ class SystemConfig:
             why = f"{error.strerror}; it says where the log is"
             raise Unavailable(f"{self.database_file} cannot be read ({why})") from None
         return url or f"sqlite:///{self.data_dir}/ledger.db"
+
+
+def _variables(file: Path) -> Mapping[str, str]:
+    try:
+        found: dict[str, str] = json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"{file} cannot be read ({error}); start the fleet again to write it anew") from None
+    return found

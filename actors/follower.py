@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from agents.errors import PolyfleetError
 from agents.events import Event
@@ -20,15 +21,19 @@ class Follower:
     """Starts from a snapshot, then applies what comes after it. `name` is what the ledger's `barrier` knows it by.
 
     `on_event` is called with each event after the first snapshot, when `state` has it already; it must not wait. It misses
-    only what the log itself has dropped: then `state` comes from a new snapshot.
+    only what the log itself has dropped: then `state` comes from a new snapshot. One that is not `awaited` is no follower to
+    the ledger's `barrier` but a reader.
     """
 
-    def __init__(self, ledger: Ledger, name: str, on_event: Callable[[Event], None] | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, name: str, on_event: Callable[[Event], None] | None = None, *, awaited: bool = True
+    ) -> None:
         #: The folded log, or None until it was read for the first time.
         self.state: FleetState | None = None
         self._ledger = ledger
         self._name = name
         self._on_event = on_event
+        self._named: dict[str, Any] = {"follower" if awaited else "reader": name}
         self._change = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -69,7 +74,7 @@ class Follower:
     async def _follow(self) -> None:
         state = self.state or await self._read_snapshot()
         while True:
-            batch = await self._ledger.poll(state.seq, wait=_WAIT, follower=self._name)
+            batch = await self._ledger.poll(state.seq, wait=_WAIT, **self._named)
             if batch.floor > state.seq + 1 or batch.head < state.seq:
                 log.error(
                     "%s was at %d and the log has %d to %d; reading its snapshot",

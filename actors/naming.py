@@ -4,7 +4,7 @@
 NAMESPACE = "polyfleet"
 
 #: The Serve applications of `serve_config.yaml`.
-APPLICATIONS = ("polyfleet", "hub")
+APPLICATIONS = ("polyfleet", "hub", "dashboard")
 
 LEDGER = "ledger"
 SUPERVISOR = "supervisor"
@@ -12,6 +12,7 @@ MARKET_FEED = "market_feed"
 SANDBOX = "sandbox"
 FORECASTER = "forecaster"
 LIBRARIAN = "librarian"
+NOTIFIER = "notifier"
 
 
 def broker(wallet: str) -> str:

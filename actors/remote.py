@@ -7,7 +7,7 @@ from typing import Any, cast
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
-from actors.naming import FORECASTER, LEDGER, LIBRARIAN, MARKET_FEED, NAMESPACE, SUPERVISOR, broker
+from actors.naming import FORECASTER, LEDGER, LIBRARIAN, MARKET_FEED, NAMESPACE, NOTIFIER, SUPERVISOR, broker
 from agents import ports
 from agents.errors import PolyfleetError, Unavailable
 
@@ -87,6 +87,11 @@ def forecaster(deadline: float = DEADLINE) -> ports.Forecaster:
 def librarian(deadline: float = DEADLINE) -> ports.Librarian:
     """Return the librarian."""
     return cast(ports.Librarian, Remote(LIBRARIAN, deadline))
+
+
+def notifier(deadline: float = DEADLINE) -> ports.Notifier:
+    """Return the notifier."""
+    return cast(ports.Notifier, Remote(NOTIFIER, deadline))
 
 
 def broker_of(wallet: str, deadline: float = DEADLINE) -> ports.Broker:

@@ -1,12 +1,29 @@
 """The errors that polyfleet raises on purpose; each message says what is wrong, where, and what to do."""
 
+from collections.abc import Mapping, Sequence
+
 
 class PolyfleetError(Exception):
     """Base of every error that polyfleet raises on purpose."""
 
 
 class InvalidInput(PolyfleetError):
-    """Raised when something that a user gave (a flag, file, field or body) is wrong."""
+    """Raised when something that a user gave (a flag, file, field or body) is wrong.
+
+    `details` are the wrong fields, where there are such, each {field, message, type}.
+    """
+
+    def __init__(self, message: str, details: Sequence[Mapping[str, str]] = ()) -> None:
+        # Both are arguments of the exception: so it is the same in another process.
+        super().__init__(message, *([details] if details else ()))
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def details(self) -> Sequence[Mapping[str, str]]:
+        """The wrong fields."""
+        return self.args[1] if len(self.args) > 1 else ()
 
 
 class NotFound(PolyfleetError):
@@ -27,6 +44,10 @@ class StaleIncarnation(PolyfleetError):
 
 class VenueRefused(PolyfleetError):
     """Raised when the venue definitely refused a request; nothing happened there."""
+
+
+class DeliveryRefused(PolyfleetError):
+    """Raised when Telegram definitely refused a message; it was not delivered."""
 
 
 class VenueUnknown(PolyfleetError):

@@ -20,6 +20,7 @@ class Type(StrEnum):
     TELEGRAM = "telegram"
     CROSSCHAIN = "crosschain"
     ERROR = "error"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.audit import Answers
 from agents.events import Event, Type
 from agents.forecasting.spend import Spend
 from agents.forecasting.track import TrackRecord
@@ -28,6 +29,8 @@ class AgentRecord:
     #: Failures in a row without a stable spell, for the backoff.
     failures: int = 0
     started_at: int | None = None
+    #: When it came into its state; 0 if the log no longer tells.
+    since: int = 0
     last_error: str | None = None
     total_decisions: int = 0
     total_trades: int = 0
@@ -65,6 +68,8 @@ class FleetState:
     payouts: dict[str, set[str]] = field(default_factory=dict)
     #: Wallet name to address.
     addresses: dict[str, str] = field(default_factory=dict)
+    #: What requests with an idempotency key were answered.
+    answers: Answers = field(default_factory=Answers)
 
     def profit(self, agent_id: str) -> Micro:
         """Return an agent's realised profit over all wallets, fees taken off."""
@@ -82,6 +87,7 @@ class FleetState:
         self.seq = event.seq
         self.portfolio.apply(event)
         self.spend.apply(event)
+        self.answers.apply(event)
         agent = self.agents.get(event.agent_id) if event.agent_id else None
         data = event.data
         match event.type:
@@ -119,10 +125,13 @@ class FleetState:
             if "spec" not in data:
                 # A late word on an agent that was deleted.
                 return
-            agent = self.agents[agent_id] = AgentRecord(AgentSpec.model_validate(data["spec"]))
+            agent = self.agents[agent_id] = AgentRecord(AgentSpec.model_validate(data["spec"]), since=event.timestamp)
         elif "spec" in data:
             agent.spec = AgentSpec.model_validate(data["spec"])
-        agent.state = AgentState(data["state"])
+        state = AgentState(data["state"])
+        if state is not agent.state:
+            agent.since = event.timestamp
+        agent.state = state
         agent.desired = Desired(data["desired"])
         agent.reason = data["reason"]
         agent.incarnation = data["incarnation"]

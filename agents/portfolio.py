@@ -17,12 +17,16 @@ UNALLOCATED = ""
 
 @dataclass(slots=True)
 class Position:
-    """Shares of one token at average cost. `profit` is realised, with all of the token's fees taken off."""
+    """Shares of one token at average cost. `profit` is realised, with all of the token's fees taken off.
+
+    `seq` is that of the event with which its book first held the token.
+    """
 
     size: Micro = 0
     cost: Micro = 0
     profit: Micro = 0
     fees: Micro = 0
+    seq: int = field(default=0, compare=False)
 
     def buy(self, size: Micro, cost: Micro, fee: Micro) -> None:
         """Add shares that cost `cost` and the fee."""
@@ -55,9 +59,9 @@ class Book:
     allocated: Micro = 0
     positions: dict[str, Position] = field(default_factory=dict)
 
-    def position(self, token_id: str) -> Position:
-        """Return the position in a token, made if there is none."""
-        return self.positions.setdefault(token_id, Position())
+    def position(self, token_id: str, seq: int = 0) -> Position:
+        """Return the position in a token, made at a seq if there is none."""
+        return self.positions.setdefault(token_id, Position(seq=seq))
 
     @property
     def profit(self) -> Micro:
@@ -129,7 +133,7 @@ class Portfolio:
         """Fold one event; events of no concern here change nothing."""
         data = event.data
         if event.type is Type.TRADE and "size" in data:
-            self._trade(event.agent_id or UNALLOCATED, data)
+            self._trade(event.agent_id or UNALLOCATED, data, event.seq)
         elif event.type is Type.ORDER and "tradeStatus" in data:
             self._settle(data)
         elif event.type is Type.RESOLUTION and "redeemed" in data:
@@ -142,17 +146,14 @@ class Portfolio:
             elif "spec" in data:
                 self._allocate(event.agent_id, data["spec"])
 
-    def _trade(self, owner: str, data: dict[str, Any]) -> None:
+    def _trade(self, owner: str, data: dict[str, Any], seq: int) -> None:
         key = f"{data['tradeId']}/{data['orderId']}"
         size, price, fee = micro(data["size"]), micro(data["exactPrice"]), micro(data["fee"])
         cost = micro(data["cost"]) if "cost" in data else notional(size, price)
         fill = Fill(data["wallet"], owner, data["tokenId"], Side(data["side"]), size, cost, fee)
         self.pending[key] = fill
-        self._book(fill)
-
-    def _book(self, fill: Fill) -> None:
         book = self.book(fill.wallet, fill.owner)
-        position = book.position(fill.token_id)
+        position = book.position(fill.token_id, seq)
         if fill.side is Side.BUY:
             book.cash -= fill.cost + fill.fee
             position.buy(fill.size, fill.cost, fill.fee)

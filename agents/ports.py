@@ -77,7 +77,7 @@ class Ledger(Protocol):
         """Return the folded state up to the head."""
 
     async def history(self, kind: str, agent: str | None = None, *, limit: int = 100, before: int | None = None) -> Page:
-        """Return `decisions`, `trades`, `forecasts`, `events` or `orders` (latest state of each)."""
+        """Return `decisions`, `trades`, `forecasts`, `telegram` (messages), `events` or `orders` (latest state of each)."""
 
     async def unsettled_orders(self, wallet: str) -> list[tuple[dict[str, Any], bytes | None]]:
         """Return the latest data (with agentId, created, and decisionId) and signed bytes of orders that are not settled."""
@@ -270,6 +270,9 @@ class Supervisor(Protocol):
     async def control(self, agent_id: str, action: str) -> int:
         """start, stop, pause, resume or restart an agent. Raises NotFound, or Conflict in a state that does not allow it."""
 
+    async def kill(self, agent_id: str) -> int:
+        """Kill an agent's process, which then fails as in any crash. Raises NotFound, or Conflict if it is not at work."""
+
     async def reload(self) -> tuple[list[str], list[str], int]:
         """Read the fleet file again: (created, changed, seq). Raises InvalidInput or Conflict, and changes nothing then."""
 
@@ -285,8 +288,34 @@ class Supervisor(Protocol):
     async def hit(self, bucket: str, limit: str, cost: int = 1) -> tuple[bool, int, int]:
         """Count `cost` requests, all or none, against a shared rate limit: (allowed, remaining, seconds to reset)."""
 
+    async def claim(self, key: str, holder: str, seconds: float) -> bool:
+        """Claim a key for so many seconds at most; False if another holder has it. A new life knows of no claims."""
+
+    async def release(self, key: str, holder: str) -> None:
+        """Give a claim back; one that is another's by now stays."""
+
     async def shutdown(self) -> None:
         """Stop every agent (their orders are cancelled) and keep them stopped; desired states stay as they are."""
+
+
+class Notifier(Protocol):
+    """The one that talks to Telegram, and the only holder of the bot's token."""
+
+    async def configuration(self) -> dict[str, Any]:
+        """Return the settings as the seed's clients see them: `botToken` is '***' or ''."""
+
+    async def configure(self, changes: Mapping[str, Any]) -> None:
+        """Store changed settings (those of `AlertConfig`) and use them, and the token that is in its file, from now on.
+
+        Raises InvalidInput.
+        """
+
+    async def send(self, message: str, kind: str) -> dict[str, Any]:
+        """Send a text to the configured chat at once and return Telegram's answer; it is logged as sent or failed.
+
+        Raises InvalidInput if Telegram is not configured, DeliveryRefused with Telegram's reason, or Unavailable if Telegram
+        does not answer: then it may have been sent all the same.
+        """
 
 
 @dataclass(frozen=True, slots=True)

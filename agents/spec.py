@@ -4,10 +4,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from agents.money import Micro, micro
+from agents.validation import whole
 
 
 def _six_decimals(value: Decimal) -> Decimal:
@@ -15,12 +16,21 @@ def _six_decimals(value: Decimal) -> Decimal:
     return value
 
 
+#: What it looks like to clients; that a number has at most six decimals cannot be said of floats.
+_AMOUNT = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1_000_000_000},
+        {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,6})?$"},
+    ]
+}
+
 #: A pUSD amount of at most six decimals; a JSON number on the wire, as in the seed. Decimal text is taken too.
 Amount = Annotated[
     Decimal,
     Field(ge=0, le=1_000_000_000, allow_inf_nan=False),
     AfterValidator(_six_decimals),
     PlainSerializer(float, return_type=float, when_used="json"),
+    WithJsonSchema(_AMOUNT, mode="validation"),
 ]
 
 
@@ -62,7 +72,7 @@ class RestartPolicy(Fields):
     factor: float = Field(2.0, ge=1, le=10)
     max_delay: float = Field(60.0, gt=0, le=3600)
     #: More than this many restarts within `window` quarantine the agent.
-    max_restarts: int = Field(5, ge=0, le=10_000)
+    max_restarts: Annotated[int, BeforeValidator(whole)] = Field(5, ge=0, le=10_000)
     window: float = Field(300.0, gt=0)
     #: The backoff starts over after this long in good health.
     stable_after: float = Field(120.0, gt=0)

@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agents.errors import InvalidInput
+
 #: Characters of a wrong value that are shown.
 _SHOWN = 60
 
@@ -15,6 +17,25 @@ def explain(error: ValidationError, *prefix: str) -> str:
     path = _path((*prefix, *first["loc"]))
     more = f" (and {len(others)} more)" if others else ""
     return f"{path}: {_message(dict(first))}{more}"
+
+
+def invalid(error: ValidationError, *prefix: str) -> InvalidInput:
+    """Return the error that tells a user of it, with the details of every mistake."""
+    details = [
+        {"field": _path((*prefix, *found["loc"])), "message": _message(dict(found)), "type": found["type"]}
+        for found in error.errors(include_url=False)
+    ]
+    return InvalidInput(explain(error, *prefix), details)
+
+
+def wrong(field: str, message: str, type: str = "value_error") -> InvalidInput:
+    """Return the error that tells a user of one wrong field."""
+    return InvalidInput(f"{field}: {message}", [{"field": field, "message": message, "type": type}])
+
+
+def whole(value: Any) -> Any:
+    """Return a number without a fraction as an integer, which 5.0 is in JSON; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _path(parts: Sequence[int | str]) -> str:

@@ -1,6 +1,7 @@
 """An event as a line for people, as `polyfleet events` shows it."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +11,13 @@ def clock(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp / 1000).astimezone().strftime("%H:%M:%S")
 
 
-def event_line(event: dict[str, Any]) -> str:
+def event_line(event: Mapping[str, Any]) -> str:
     """Return an event as one line."""
     who = event["agentId"] or event["source"]
     return f"{event['seq']:>7} {clock(event['timestamp'])} {event['type']:<10} {who:<24} {_summary(event)}"
 
 
-def _summary(event: dict[str, Any]) -> str:
+def _summary(event: Mapping[str, Any]) -> str:
     data = event["data"]
     match event["type"]:
         case "decision":
@@ -31,6 +32,8 @@ def _summary(event: dict[str, Any]) -> str:
             return _forecast(data)
         case "agent":
             return f"{data['state']}: {data['reason']}"
+        case "audit":
+            return f"{data['by']} {data['method']} {data['path']}: {data['status']}"
         case "resolution":
             return f"{data['outcome']} {data['marketQuestion']}" + (" (redeemed)" if "redeemed" in data else "")
     return str(data.get("message") or data.get("reason") or json.dumps(data))

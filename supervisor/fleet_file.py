@@ -1,4 +1,4 @@
-"""Reading the fleet file: the agents that a new fleet starts with, as YAML."""
+"""Reading what users write as YAML: the fleet file with the agents that a new fleet starts with, and single specs."""
 
 from pathlib import Path
 
@@ -16,12 +16,23 @@ def read_fleet(path: Path) -> tuple[AgentSpec, ...]:
         InvalidInput: if it cannot be read, is not YAML (with the line) or describes no valid agents (with agent and field).
     """
     source = f"fleet file {path}"
+    return parse_roster(parse_yaml(read_text(path, source), source), source)
+
+
+def read_text(path: Path, source: str) -> str:
+    """Return the text of a file; `source` is what the error names. Raises InvalidInput."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"{source} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise InvalidInput(f"{source} is not UTF-8 text") from None
+
+
+def parse_yaml(text: str, source: str) -> object:
+    """Return what YAML describes; `source` is what the error names. Raises InvalidInput with the line."""
+    try:
+        content: object = yaml.load(text, _UniqueKeys)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""
@@ -30,7 +41,7 @@ def read_fleet(path: Path) -> tuple[AgentSpec, ...]:
         raise InvalidInput(f"{source}: not valid YAML, {' '.join(str(error).split())}") from None
     except RecursionError:
         raise InvalidInput(f"{source}: not valid YAML, it is nested too deeply") from None
-    return parse_roster(content, source)
+    return content
 
 
 class _UniqueKeys(yaml.SafeLoader):

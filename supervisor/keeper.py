@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import ParamSpec, Protocol, TypeVar
 
-from agents.errors import PolyfleetError, StaleIncarnation, Unavailable
+from agents.errors import Conflict, PolyfleetError, StaleIncarnation, Unavailable
 from agents.fleet import AgentRecord
 from agents.ports import Beat, Broker, Ledger
 from agents.spec import AgentSpec, AgentState, Desired
@@ -156,6 +156,18 @@ class Keeper:
                 await self._actor.configure(spec)
             except AgentFailed as error:
                 log.warning("agent %s did not take its changed spec: %s", self.id, error)
+        return self.seq
+
+    async def kill(self) -> int:
+        """Kill the process, as a crash would, and return the seq of the agent's latest change.
+
+        Raises:
+            Conflict: if it is not at work.
+        """
+        if self._actor is None or self.record.state not in (AgentState.RUNNING, AgentState.PAUSED):
+            raise Conflict(f"agent {self.id} is {self.record.state}; only the process of a running or paused one can be killed")
+        log.warning("an operator kills the process of agent %s, life %d", self.id, self.record.incarnation)
+        await self._actor.kill()
         return self.seq
 
     def take(self, life: int, beat: Beat) -> float:

@@ -12,10 +12,12 @@ from actors.ledger.retention import retention_from
 from actors.sandbox import recorded_world, recording
 from actors.sandbox.service import FUNDS
 from actors.storage.engine import shown
+from actors.telegram.settings import telegram_settings_from
 from agents.errors import InvalidInput
 from agents.money import text
 from agents.spec import AgentSpec
-from supervisor.api.access import access_from
+from supervisor.api.access import access_from, digested
+from supervisor.api.places import places_from
 from supervisor.api.rate_limits import limits_from
 from supervisor.api.seed_routes import defaults_from
 from supervisor.data_directory import DataDirectory
@@ -52,7 +54,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     """
     _check_mode(options.mode)
     _check_host(options.host)
-    for read in (access_from, limits_from, defaults_from, retention_from):
+    for read in (access_from, limits_from, places_from, defaults_from, retention_from, telegram_settings_from):
         read(os.environ)
     if options.speed is not None and not 0 < options.speed <= 1_000_000:
         raise InvalidInput(f"--speed: {options.speed:g} is not possible; expected venue seconds per wall second, such as 60")
@@ -127,7 +129,7 @@ def _check_start(start: str) -> None:
 
 
 def _check_host(host: str) -> None:
-    if host not in _LOOPBACK and not os.environ.get("POLYFLEET_API_TOKEN"):
+    if host not in _LOOPBACK and not any(digested(os.environ).values()):
         raise InvalidInput(f"--host: {host} can be reached by others; set POLYFLEET_API_TOKEN first, or use 127.0.0.1")
 
 

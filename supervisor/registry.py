@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agents.errors import Conflict, InvalidInput, NotFound, PolyfleetError, Unavailable
+from agents.errors import Conflict, NotFound, PolyfleetError, Unavailable
 from agents.fleet import AgentRecord, FleetState
 from agents.money import Micro, text
 from agents.spec import AgentSpec, AgentState, Desired
 from agents.strategies import registry as strategies
-from agents.validation import explain
+from agents.validation import invalid, wrong
 from supervisor.core.signals import Control, Found, Signal
 from supervisor.keeper import Keeper, Surroundings
 
@@ -131,11 +131,11 @@ class Registry:
     def _changed(self, spec: AgentSpec, changes: dict[str, Any]) -> AgentSpec:
         for fixed in ("id", "wallet"):
             if changes.get(fixed, getattr(spec, fixed)) != getattr(spec, fixed):
-                raise InvalidInput(f"{fixed}: it cannot be changed; create another agent")
+                raise wrong(fixed, "it cannot be changed; create another agent")
         try:
             changed = AgentSpec.model_validate(spec.wire() | changes)
         except ValidationError as error:
-            raise InvalidInput(explain(error)) from None
+            raise invalid(error) from None
         self._check(changed)
         return changed
 
@@ -158,7 +158,7 @@ class Registry:
     def _check(self, spec: AgentSpec) -> None:
         strategies.check(spec.strategy, spec.params)
         if spec.wallet not in self._wallets:
-            raise InvalidInput(f"wallet: there is no wallet {spec.wallet!r}; there are {', '.join(self._wallets)}")
+            raise wrong("wallet", f"there is no wallet {spec.wallet!r}; there are {', '.join(self._wallets)}")
 
     def _check_cash(self, wallet: str, budget: Micro) -> None:
         free = self._state().portfolio.book(wallet).cash

@@ -23,10 +23,11 @@ from agents.events import Type
 from agents.fleet import AgentRecord, FleetState, ServiceRecord, agent_data
 from agents.ports import Beat, Broker
 from agents.spec import AgentSpec, AgentState
-from agents.validation import explain
+from agents.validation import invalid
 from supervisor.agent_actors import AgentActors
 from supervisor.application_watch import ApplicationWatch
 from supervisor.core.breaker import Breaker, Deaths
+from supervisor.core.claims import Claims
 from supervisor.core.signals import Action, Control, Failed, FleetStarts, FleetStops
 from supervisor.fleet_file import read_fleet
 from supervisor.keeper import Keeper, Surroundings
@@ -60,6 +61,7 @@ class SupervisorService:
         self._ledger = remote.ledger()
         self._follower = Follower(self._ledger, SOURCE)
         self._buckets = FixedWindowRateLimiter(MemoryStorage())
+        self._claims = Claims()
         self._surroundings = Surroundings(
             ledger=self._ledger,
             actors=AgentActors(config),
@@ -88,6 +90,8 @@ class SupervisorService:
             # In a new cluster every process is another one, and none was restarted for that.
             known = record if resumed else ServiceRecord(restarts=record.restarts)
             self._run(ServiceKeeper(spec, self._config, known, self._log_service).keep())
+        known = state.services.get(naming.SUPERVISOR) or ServiceRecord()
+        await self._log_service(naming.SUPERVISOR, ServiceRecord("running", known.restarts + resumed, os.getpid()))
         if state.tripped:
             self._surroundings.may_start.clear()
         self._agents.restore(state)
@@ -128,7 +132,7 @@ class SupervisorService:
         try:
             return await self._agents.create(AgentSpec.model_validate(spec))
         except ValidationError as error:
-            raise InvalidInput(explain(error)) from None
+            raise invalid(error) from None
 
     async def update(self, agent_id: str, changes: dict[str, Any]) -> int:
         """Change fields of a spec while it runs."""
@@ -141,6 +145,10 @@ class SupervisorService:
     async def control(self, agent_id: str, action: Action) -> int:
         """Start, stop, pause, resume or restart an agent."""
         return await self._agents.keeper(agent_id).send(Control(action))
+
+    async def kill(self, agent_id: str) -> int:
+        """Kill an agent's process, to see it come back."""
+        return await self._agents.keeper(agent_id).kill()
 
     async def reload(self) -> tuple[list[str], list[str], int]:
         """Read the fleet file again: (created, changed, seq). Raises InvalidInput or Conflict, and changes nothing then."""
@@ -186,6 +194,14 @@ class SupervisorService:
         allowed = self._buckets.hit(item, bucket, cost=cost)
         stats = self._buckets.get_window_stats(item, bucket)
         return allowed, stats.remaining, max(0, round(stats.reset_time - time.time()))
+
+    async def claim(self, key: str, holder: str, seconds: float) -> bool:
+        """Claim a key for so many seconds at most; False if another holder has it."""
+        return self._claims.take(key, holder, seconds)
+
+    async def release(self, key: str, holder: str) -> None:
+        """Give a claim back; one that is another's by now stays."""
+        self._claims.release(key, holder)
 
     # What it does by itself.
 

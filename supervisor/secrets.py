@@ -5,8 +5,11 @@ from collections.abc import Mapping
 
 from actors.config import SystemConfig
 from actors.private_file import write_private
+from actors.telegram.settings import VARIABLES as TELEGRAM
 
-_NAMES = frozenset({"POLYGON_WALLET_PRIVATE_KEY", "TELEGRAM_BOT_TOKEN", "POLYFLEET_API_TOKEN", "DATABASE_URL"})
+_NAMES = frozenset(
+    {"POLYGON_WALLET_PRIVATE_KEY", "TELEGRAM_BOT_TOKEN", "POLYFLEET_API_TOKEN", "POLYFLEET_API_TOKENS", "DATABASE_URL"}
+)
 
 #: Keys of providers end so, whoever they are: OPENAI_API_KEY, TAVILY_API_KEY, NEWS_API_KEY, ANTHROPIC_API_KEY, ...
 _KEY = "_API_KEY"
@@ -30,3 +33,9 @@ def leave_providers(config: SystemConfig, environment: Mapping[str, str]) -> Non
     given = {name: value for name, value in environment.items() if value}
     wanted = [name for name in given if name.endswith(_KEY) or name.startswith(_SETTINGS)]
     write_private(config.providers_file, json.dumps({name: given[name] for name in wanted}))
+
+
+def leave_telegram(config: SystemConfig, environment: Mapping[str, str]) -> None:
+    """Leave the settings of Telegram to the notifier; those of an earlier start are forgotten."""
+    given = {name: environment[name] for name in TELEGRAM if environment.get(name)}
+    write_private(config.telegram_file, json.dumps(given))

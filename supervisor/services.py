@@ -47,7 +47,8 @@ def services_of(config: SystemConfig) -> list[ServiceSpec]:
     ]
     research = ServiceSpec(naming.LIBRARIAN, "actors.librarian:LibrarianService", {})
     forecasts = ServiceSpec(naming.FORECASTER, "actors.forecaster:ForecasterService", {})
-    return [*venue, feed, *brokers, research, forecasts]
+    notices = ServiceSpec(naming.NOTIFIER, "actors.notifier:NotifierService", {})
+    return [*venue, feed, *brokers, research, forecasts, notices]
 
 
 def launch_supervisor(config: SystemConfig) -> None:

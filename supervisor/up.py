@@ -16,12 +16,12 @@ from rich.console import Console
 from actors.config import SystemConfig
 from agents.errors import PolyfleetError, Unavailable
 from supervisor import errand, farewell, ray_cluster
-from supervisor.api.access import digest
+from supervisor.api.access import digested
 from supervisor.data_directory import DataDirectory, Run
 from supervisor.fleet_args import FleetArgs
 from supervisor.log_claim import log_url, remember_log
 from supervisor.preflight import UpOptions, check
-from supervisor.secrets import leave_providers, without_secrets
+from supervisor.secrets import leave_providers, leave_telegram, without_secrets
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -104,27 +104,30 @@ class _Fleet:
             address = ray_cluster.start(self._directory.path, environment)
         run = Run(self._url, address, "", joined=self._options.address is not None)
         self._directory.remember(run)
-        leave_providers(SystemConfig(str(self._directory.path)), os.environ)
+        config = SystemConfig(str(self._directory.path))
+        leave_providers(config, os.environ)
+        leave_telegram(config, os.environ)
         self._say("starting supervisor, log, venue, feed, brokers and API")
         self._dashboard = errand.launch(self._directory.path, environment, address, serve_config)
         self._directory.remember(replace(run, dashboard=self._dashboard))
         self._until_ready()
 
     def _settings(self) -> dict[str, str]:
-        """Return the settings of the API's processes: they are given the token's digest, not the token."""
+        """Return the settings of the API's processes: they are given the tokens' digests, not the tokens."""
         names = [name for name in os.environ if name.startswith("POLYFLEET_") or name in _SEED_SETTINGS]
         given = without_secrets({name: os.environ[name] for name in names})
-        token = os.environ.get("POLYFLEET_API_TOKEN", "")
         hosts = os.environ.get("POLYFLEET_ALLOWED_HOSTS", "")
         return given | {
-            "POLYFLEET_API_TOKEN_DIGEST": digest(token) if token else "",
+            **digested(os.environ),
             "POLYFLEET_ALLOWED_HOSTS": ",".join(name for name in (hosts, self._options.host) if name),
         }
 
     def _serve_config(self) -> dict[str, Any]:
         content: dict[str, Any] = yaml.safe_load(_packaged("serve_config.yaml").read_text())
         content["http_options"] |= {"host": self._options.host, "port": self._options.port}
-        content["applications"][0]["args"] = self._args.model_dump(mode="json")
+        for application in content["applications"]:
+            if "data_dir" in application["args"]:
+                application["args"] = self._args.model_dump(mode="json")
         return content
 
     def _until_ready(self) -> None:
@@ -151,6 +154,7 @@ class _Fleet:
 
     def _show(self) -> None:
         out.print(f"ready after {time.monotonic() - self._began:.0f} s")
+        out.print(f"  dashboard      {self._url}/dashboard/")
         out.print(f"  API            {self._url}")
         out.print(f"  documentation  {self._url}/docs")
         out.print(f"  hub            {self._url.replace('http', 'ws', 1)}/ws  (Socket.IO and plain WebSocket)")

@@ -51,6 +51,7 @@ _KINDS: dict[str, frozenset[str] | None] = {
     "decisions": frozenset({Type.DECISION}),
     "trades": frozenset({Type.TRADE}),
     "forecasts": frozenset({Type.FORECAST}),
+    "telegram": frozenset({Type.TELEGRAM}),
     "events": None,
 }
 
@@ -176,7 +177,7 @@ class LedgerService:
         return cast(FleetState, pickle.loads(self._pickled()))  # noqa: S301
 
     async def history(self, kind: str, agent: str | None = None, *, limit: int = 100, before: int | None = None) -> Page:
-        """Return `decisions`, `trades`, `forecasts`, `events` or `orders` (latest state of each), newest first.
+        """Return `decisions`, `trades`, `forecasts`, `telegram`, `events` or `orders` (latest state of each), newest first.
 
         Items are the events as clients see them for `events`; else their data, with `seq` and `agentId` beside, and for
         `orders` with `created`. The cursor of an order is the seq of its first event. Raises InvalidInput for another kind.

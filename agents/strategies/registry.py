@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from agents.errors import InvalidInput
 from agents.strategies.strategy import Strategy
-from agents.validation import explain
+from agents.validation import invalid, wrong
 
 #: The entry point group that a package adds its strategies to.
 GROUP = "polyfleet.strategies"
@@ -33,15 +33,13 @@ def load(name: str) -> type[Strategy[Any]]:
     """
     point = _found().get(name)
     if point is None:
-        raise InvalidInput(
-            f"strategy: there is no {name!r}; there are {', '.join(names()) or 'none: install the package again'}"
-        )
+        raise wrong("strategy", f"there is no {name!r}; there are {', '.join(names()) or 'none: install the package again'}")
     try:
         found = point.load()
     except Exception as error:
-        raise InvalidInput(f"strategy: {name!r} cannot be loaded from {point.value}: {error}") from error
+        raise wrong("strategy", f"{name!r} cannot be loaded from {point.value}: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Strategy)):
-        raise InvalidInput(f"strategy: {name!r} is {point.value}, which is not a subclass of {Strategy.__qualname__}")
+        raise wrong("strategy", f"{name!r} is {point.value}, which is not a subclass of {Strategy.__qualname__}")
     return found
 
 
@@ -56,7 +54,7 @@ def check(name: str, params: Mapping[str, Any]) -> None:
     except InvalidInput:
         raise
     except Exception as error:
-        raise InvalidInput(f"strategy: {name!r} cannot be made: {type(error).__name__}: {error}") from error
+        raise wrong("strategy", f"{name!r} cannot be made: {type(error).__name__}: {error}") from error
 
 
 def create(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
@@ -69,4 +67,4 @@ def create(name: str, params: Mapping[str, Any]) -> Strategy[Any]:
     try:
         return strategy(strategy.params_type.model_validate(dict(params)))
     except ValidationError as error:
-        raise InvalidInput(explain(error, "params")) from None
+        raise invalid(error, "params") from None

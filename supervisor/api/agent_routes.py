@@ -85,12 +85,15 @@ class AgentEvents(_Page):
 
 
 class Positions(_Page):
-    """What an agent holds, the dearest first."""
+    """What an agent holds, newest first."""
 
     positions: list[Position]
 
 
 _HISTORIES = {"decisions": Decisions, "trades": Trades, "orders": Orders, "forecasts": Forecasts, "events": AgentEvents}
+
+#: The body of a change, whose schema is made of the spec's.
+_CHANGES = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AgentChanges"}}}}
 
 _ACTIONS = {
     "start": "Start an agent",
@@ -117,11 +120,13 @@ def agent_routes(context: FleetContext) -> APIRouter:
     _log_route(router, context)
 
     @router.get("/{agent_id}/positions")
-    async def get_positions(agent_id: AgentId, limit: Limit = 1000) -> Positions:
-        """Return what an agent holds, the dearest first; amounts are decimal text."""
+    async def get_positions(agent_id: AgentId, limit: Limit = 100, before: Before = None) -> Positions:
+        """Return what an agent holds, newest first by when it first held the token; amounts are decimal text."""
         context.agent(agent_id)
-        found = positions(context.state, await context.quotes(), agent_id)
-        return {"positions": found[:limit], "total": len(found), "next": None}
+        held = positions(context.state, await context.quotes(), agent_id)
+        found = [position for position in held if before is None or position["seq"] < before]
+        shown = found[:limit]
+        return {"positions": shown, "total": len(held), "next": shown[-1]["seq"] if len(found) > limit else None}
 
     return router
 
@@ -155,7 +160,7 @@ def _registry_routes(router: APIRouter, context: FleetContext) -> None:
         """Return one agent and how it does."""
         return await _shown(context, agent_id)
 
-    @router.patch("/{agent_id}")
+    @router.patch("/{agent_id}", openapi_extra={"requestBody": _CHANGES})
     async def update(agent_id: AgentId, changes: Annotated[dict[str, Any], Body()]) -> AgentStatus:
         """Change fields of an agent's spec while it runs; `params` are replaced as a whole."""
         checked = _checked(context.agent(agent_id).spec, changes)

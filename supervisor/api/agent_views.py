@@ -5,7 +5,8 @@ from typing import Annotated, cast
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from agents.fleet import AgentRecord, FleetState
+from actors.naming import SUPERVISOR
+from agents.fleet import AgentRecord, FleetState, ServiceRecord
 from agents.money import number
 from agents.ports import Endpoints
 from agents.spec import AgentSpec, AgentState
@@ -14,12 +15,11 @@ from agents.spec import AgentSpec, AgentState
 RUNNING = frozenset({AgentState.STARTING, AgentState.RUNNING, AgentState.PAUSED, AgentState.BACKING_OFF})
 
 
-class AgentStatus(TypedDict):
-    """One agent and how it does."""
+class AgentFacts(TypedDict):
+    """What is said of an agent in the same words on both sides of the wire."""
 
     id: str
     strategy: str
-    state: AgentState
     reason: Annotated[str, Field(description="Why it is in this state.")]
     blocked: Annotated[str | None, Field(description="Why it may not trade now, such as a budget; null: it may.")]
     incarnation: Annotated[int, Field(description="Which life of its process this is.")]
@@ -32,6 +32,12 @@ class AgentStatus(TypedDict):
     totalDecisions: int
     totalTrades: int
     totalProfit: Annotated[float, Field(description="Realised, fees taken off, in pUSD.")]
+
+
+class AgentStatus(AgentFacts):
+    """One agent and how it does."""
+
+    state: AgentState
     spec: AgentSpec
 
 
@@ -124,10 +130,13 @@ def agent_status(state: FleetState, record: AgentRecord, *, now: int, heartbeat:
 
 def seed_status(state: FleetState, record: AgentRecord | None, *, now: int, defaults: SeedConfig) -> SeedStatus:
     """Return the seed's status of one agent; `defaults` are its settings while there is no such agent."""
+    running = record is not None and record.state in RUNNING
+    # While it has no process, it has been starting or backing off since then.
+    started = (record.started_at or (record.since if running else None)) if record else None
     return {
-        "isRunning": record is not None and record.state in RUNNING,
-        "startedAt": record.started_at if record else None,
-        "uptime": _uptime(record, now) if record else 0,
+        "isRunning": running,
+        "startedAt": started,
+        "uptime": max(0, now - started) if started else 0,
         "totalDecisions": record.total_decisions if record else 0,
         "totalTrades": record.total_trades if record else 0,
         "totalProfit": number(state.profit(record.spec.id)) if record else 0,
@@ -140,12 +149,14 @@ def seed_config(record: AgentRecord) -> SeedConfig:
     return {"maxTradeAmount": float(record.spec.max_trade_amount), "minConfidence": record.spec.min_confidence}
 
 
-def fleet(state: FleetState, mode: str, venue: Endpoints | None) -> Fleet:
-    """Return the fleet at a glance."""
+def fleet(state: FleetState, mode: str, venue: Endpoints | None, *, supervised: bool) -> Fleet:
+    """Return the fleet at a glance; `supervised` is whether the supervisor answers, which it cannot log of itself."""
     records = state.agents.values()
     by_state = dict.fromkeys(AgentState, 0)
     for record in records:
         by_state[record.state] += 1
+    restarts = state.services.get(SUPERVISOR, ServiceRecord()).restarts
+    services = state.services | {SUPERVISOR: ServiceRecord("running" if supervised else "restarting", restarts)}
     exposure = sum(book.cost for books in state.portfolio.wallets.values() for book in books.values())
     return {
         "mode": mode,
@@ -158,8 +169,7 @@ def fleet(state: FleetState, mode: str, venue: Endpoints | None) -> Fleet:
         "totalProfit": number(state.total_profit),
         "exposure": number(exposure),
         "services": [
-            {"name": name, "state": service.state, "restarts": service.restarts}
-            for name, service in sorted(state.services.items())
+            {"name": name, "state": service.state, "restarts": service.restarts} for name, service in sorted(services.items())
         ],
         "venue": cast(Venue, venue.addresses()) if venue else None,
     }

@@ -1,7 +1,9 @@
 """Books of account as clients see them: positions and portfolio, every amount as exact decimal text."""
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from agents.fleet import FleetState
@@ -32,6 +34,7 @@ class Position(TypedDict):
     realised: Exact
     unrealised: Exact | None
     fees: Exact
+    seq: Annotated[int, Field(description="That of the event with which the book first held the token.")]
 
 
 class Sums(TypedDict):
@@ -79,14 +82,14 @@ _Owned = tuple[str, str, Book]
 
 
 def positions(state: FleetState, quoted: Mapping[str, Quote], agent_id: str) -> list[Position]:
-    """Return what an agent holds, the dearest first."""
+    """Return what an agent holds, what it has held for the shortest time first."""
     found = [
-        (held.cost, _position(state, quoted, wallet, agent_id, token, held))
+        _position(state, quoted, wallet, agent_id, token, held)
         for wallet, book in state.portfolio.books_of(agent_id)
         for token, held in book.positions.items()
         if held.size
     ]
-    return [shown for _, shown in sorted(found, key=lambda pair: -pair[0])]
+    return sorted(found, key=lambda position: -position["seq"])
 
 
 def portfolio(state: FleetState, quoted: Mapping[str, Quote]) -> Portfolio:
@@ -134,6 +137,7 @@ def _position(state: FleetState, quoted: Mapping[str, Quote], wallet: str, owner
         "realised": text(held.profit),
         "unrealised": None if value is None else text(value - held.cost),
         "fees": text(held.fees),
+        "seq": held.seq,
     }
 
 

@@ -17,9 +17,10 @@ from agents.fleet import AgentRecord, FleetState
 from agents.forecasting.track import GROUPS, Grouping
 from agents.model import MarketView
 from agents.money import number
-from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Queues, Supervisor
+from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Notifier, Queues, Supervisor
 from supervisor.api.agent_views import SeedConfig
 from supervisor.api.market_views import Quote, quotes
+from supervisor.api.metrics import RequestFigures
 from supervisor.api.rate_limits import RateLimits
 from supervisor.api.score_views import ScoreRow, score_rows
 
@@ -82,6 +83,7 @@ class FleetContext:
     ledger: Ledger
     supervisor: Supervisor
     feed: MarketFeed
+    notifier: Notifier
     broker_of: Callable[[str], Broker]
     venue: Callable[[], Awaitable[Endpoints]]
     limits: RateLimits
@@ -89,6 +91,8 @@ class FleetContext:
     actor_log: Callable[[str, int], Awaitable[list[dict[str, Any]]]]
     #: Asks the services what waits in their queues.
     ask_queues: Callable[[], Awaitable[Queues]]
+    #: Keeps the bot's token for the notifier, in a private file; it goes into no call.
+    keep_telegram_token: Callable[[str], None]
     mode: str = "sandbox"
     defaults: SeedConfig = field(default_factory=lambda: SeedConfig(maxTradeAmount=100.0, minConfidence=0.7))
     clock: Callable[[], int] = wall_clock
@@ -98,6 +102,7 @@ class FleetContext:
     endpoints: Kept[Endpoints] = field(init=False)
     queues: Kept[Queues] = field(init=False)
     scores: dict[Grouping, Kept[list[ScoreRow]]] = field(init=False)
+    requests: RequestFigures = field(init=False)
     _events: Kept[EventSource] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,6 +111,7 @@ class FleetContext:
         self.endpoints = Kept(self.venue, 5.0)
         self.queues = Kept(self.ask_queues)
         self.scores = {by: Kept(partial(self._score, by), _KEEP_SCORES) for by in GROUPS}
+        self.requests = RequestFigures(self.source.removeprefix("api:"))
         self._events = Kept(self._open_source, float("inf"))
 
     async def start(self) -> None:
@@ -146,6 +152,15 @@ class FleetContext:
         await self.settle(self.state.seq)
         return done(self.state)
 
+    async def supervised(self) -> bool:
+        """Whether the supervisor answers."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self.beats.get()
+        except (PolyfleetError, TimeoutError):
+            return False
+        return True
+
     async def quotes(self) -> dict[str, Quote]:
         """Return what each known token is worth now; empty while the feed cannot be asked."""
         return quotes(await self.markets.get_or([]))
@@ -158,6 +173,12 @@ class FleetContext:
         event = replace(event, type=kind, data=data)
         [seq] = await events.store([event], patience=_SETTLE)
         return event.id, seq
+
+    async def log(self, kind: Type, data: dict[str, Any], agent_id: str | None = None) -> int:
+        """Store an event of the API's own and return its seq; raises Unavailable if the log does not take it in time."""
+        events = await self._events.get()
+        [seq] = await events.store([events.event(kind, data, agent_id)], patience=_SETTLE)
+        return seq
 
     async def _score(self, by: Grouping) -> list[ScoreRow]:
         """Score in a thread, so that the loop goes on meanwhile."""

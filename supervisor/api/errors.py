@@ -80,7 +80,8 @@ def refusal(
 def refused(error: PolyfleetError) -> JSON:
     """Return the response that one of our errors is told with."""
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-    return refusal(status, str(error), headers={"Retry-After": "1"} if status == 503 else None)
+    details = (error.details or None) if isinstance(error, InvalidInput) else None
+    return refusal(status, str(error), details, {"Retry-After": "1"} if status == 503 else None)
 
 
 def too_many(kind: str, verdict: Verdict) -> JSON:
@@ -143,7 +144,8 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         sentence = f"There is nothing at {request.url.path}; /docs lists what there is"
     elif error.status_code == 405:
-        allowed = ", ".join(method for method in METHODS if _takes(request, method))
+        taken = [method for method in METHODS if _takes(request, method)]
+        allowed = ", ".join(["GET", "HEAD", *taken[1:]] if "GET" in taken else taken)
         sentence, headers = f"{request.url.path} does not take {request.method}; it takes {allowed}", {"Allow": allowed}
     return refusal(error.status_code, sentence, headers=headers)
 

@@ -68,7 +68,7 @@ class KillSwitch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=500, description="It goes into the log.")
-    flatten: bool = Field(False, description="Sell out too; not possible yet.")
+    flatten: bool = Field(False, strict=True, description="Sell out too; not possible yet.", json_schema_extra={"const": False})
 
 
 class Halted(TypedDict):
@@ -104,7 +104,7 @@ def _view_routes(router: APIRouter, context: FleetContext) -> None:
             venue = await context.endpoints.get()
         except PolyfleetError:
             venue = None
-        return agent_views.fleet(context.state, context.mode, venue)
+        return agent_views.fleet(context.state, context.mode, venue, supervised=await context.supervised())
 
     @router.get("/api/portfolio")
     async def portfolio() -> book_views.Portfolio:

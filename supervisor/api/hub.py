@@ -3,14 +3,16 @@
 import asyncio
 import json
 import logging
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
 from agents.errors import PolyfleetError
 from agents.events import Event, parse_event
+from agents.notifications import notification
 from agents.ports import Batch, Ledger
-from supervisor.api.notifications import notification
+from supervisor.api.frames import Frame
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +24,15 @@ HISTORY = 20
 _WAIT = 20.0
 _RETRY = 0.2
 
+#: Events that are handed out before the clients' own tasks get their turn.
+_CHUNK = 200
 
-def encode(message: dict[str, Any]) -> str:
-    """Write one frame of the plain protocol."""
+#: Deliveries that are remembered for replays: many clients that come back at once want the same.
+_REMEMBERED = 2000
+
+
+def encode(message: Any) -> str:
+    """Write what a client gets as JSON."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -36,16 +44,16 @@ class Delivery:
         self.notification = note
 
     @cached_property
-    def frame(self) -> str:
+    def frame(self) -> Frame:
         """The frame for plain WebSocket clients."""
-        return encode({"op": "event", "event": self.event.json()})
+        return Frame(encode({"op": "event", "event": self.event.json()}))
 
 
 class Listener(Protocol):
     """One client, or all clients of one kind."""
 
-    def deliver(self, delivery: Delivery) -> None:
-        """Take the next event at once; never wait."""
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Take the next events at once; never wait."""
 
     async def drain(self) -> None:
         """Tell the client to come back, and close."""
@@ -63,7 +71,9 @@ class Hub:
         self.floor = 0
         self.draining = False
         self._ring: deque[dict[str, Any]] = deque(maxlen=RING)
-        self._listeners: set[Listener] = set()
+        self._remembered: OrderedDict[int, Delivery] = OrderedDict()
+        #: The plain clients, and all Socket.IO clients as one.
+        self.listeners: set[Listener] = set()
         self._started = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -90,15 +100,19 @@ class Hub:
     async def drain(self) -> None:
         """Tell all clients to reconnect elsewhere, and close them."""
         self.draining = True
-        await asyncio.gather(*(listener.drain() for listener in list(self._listeners)), return_exceptions=True)
+        await asyncio.gather(*(listener.drain() for listener in list(self.listeners)), return_exceptions=True)
 
     def add(self, listener: Listener) -> None:
         """Deliver to this listener from now on."""
-        self._listeners.add(listener)
+        self.listeners.add(listener)
 
     def remove(self, listener: Listener) -> None:
         """Deliver to it no more."""
-        self._listeners.discard(listener)
+        self.listeners.discard(listener)
+
+    def again(self, event: Event) -> Delivery:
+        """Return the delivery of an event that a replay has read: the same one as before, if it was not long ago."""
+        return self._remembered.get(event.seq) or Delivery(event, None)
 
     async def _run(self) -> None:
         while True:
@@ -137,8 +151,9 @@ class Hub:
                 batch = await poll
                 poll = self._poll(batch.next)
                 self.floor = batch.floor
-                for event in batch.events:
-                    self._hand_out(event)
+                for start in range(0, len(batch.events), _CHUNK):
+                    self._hand_out(batch.events[start : start + _CHUNK])
+                    await asyncio.sleep(0)
                 self.seq = max(self.seq, batch.next)
         finally:
             poll.cancel()
@@ -149,10 +164,15 @@ class Hub:
     async def _polled(self, after: int) -> Batch:
         return await self.ledger.poll(after, wait=_WAIT, reader="hub")
 
-    def _hand_out(self, event: Event) -> None:
-        self.seq = event.seq
-        delivery = Delivery(event, notification(event))
-        if delivery.notification:
-            self._ring.append(delivery.notification)
-        for listener in list(self._listeners):
-            listener.deliver(delivery)
+    def _hand_out(self, events: Sequence[Event]) -> None:
+        self.seq = events[-1].seq
+        deliveries = [self._remember(event) for event in events]
+        self._ring.extend(delivery.notification for delivery in deliveries if delivery.notification)
+        for listener in list(self.listeners):
+            listener.deliver(deliveries)
+
+    def _remember(self, event: Event) -> Delivery:
+        delivery = self._remembered[event.seq] = Delivery(event, notification(event))
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return delivery

@@ -1,10 +1,15 @@
-"""The fleet's figures in the text format of Prometheus; the same on every replica but for the log's lag."""
+"""The fleet's figures in the text format of Prometheus.
 
+They are the same on every replica but for the log's lag and the requests, which are told apart by the replica.
+"""
+
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agents.fleet import FleetState
 from agents.money import number
@@ -14,6 +19,56 @@ from supervisor.api.score_views import ScoreRow
 
 #: Each agent's last heartbeat, and when it came in epoch milliseconds.
 Beats = Mapping[str, tuple[int, Beat]]
+
+
+#: Methods by which requests are counted; all others are one.
+_METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"})
+
+
+class RequestFigures:
+    """What one replica has answered so far."""
+
+    def __init__(self, replica: str) -> None:
+        self.registry = CollectorRegistry()
+        self._replica = replica
+        labels = ["replica", "route", "method", "status"]
+        about = "Requests answered, by the route's template; none: no route."
+        self._count = Counter("polyfleet_http_requests", about, labels, registry=self.registry)
+        about = "How long requests took."
+        self._seconds = Histogram("polyfleet_http_request_seconds", about, labels[:3], registry=self.registry)
+
+    def note(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        known = method if method in _METHODS else "other"
+        self._count.labels(self._replica, route, known, status).inc()
+        self._seconds.labels(self._replica, route, known).observe(seconds)
+
+
+class Measured:
+    """Counts the requests of an application and how long they took."""
+
+    def __init__(self, app: ASGIApp, figures: RequestFigures) -> None:
+        self._app = app
+        self._figures = figures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or lifespan."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, began = 500, time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            route = str(scope.get("shortcut") or getattr(scope.get("route"), "path", "none"))
+            self._figures.note(route, scope["method"], status, time.perf_counter() - began)
 
 
 class _Figures(Collector):
@@ -117,10 +172,16 @@ class _Figures(Collector):
 
 
 def exposition(
-    state: FleetState, head: int | None, beats: Beats, queues: Queues, scores: Sequence[ScoreRow], now: int
+    state: FleetState,
+    head: int | None,
+    beats: Beats,
+    queues: Queues,
+    scores: Sequence[ScoreRow],
+    requests: RequestFigures,
+    now: int,
 ) -> bytes:
     """Return all figures as Prometheus reads them; `head` is the log's, `scores` are by agent, `now` epoch milliseconds."""
     registry = CollectorRegistry()
     registry.register(_Figures(state, head, beats, queues, scores, now))
-    exposed: bytes = generate_latest(registry)
+    exposed: bytes = generate_latest(registry) + generate_latest(requests.registry)
     return exposed

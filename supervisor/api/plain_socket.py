@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,18 +15,24 @@ from agents.errors import InvalidInput, PolyfleetError, Unavailable
 from agents.events import Event, Type
 from supervisor.api.access import Access, bearer, header
 from supervisor.api.errors import explain, refuse_websocket
+from supervisor.api.frames import EXTENSION, Frame, send_frames
 from supervisor.api.hub import Delivery, Hub, encode
-from supervisor.api.outbox import Outbox
+from supervisor.api.hub_server import CLOSE_TIMEOUT, UNANSWERED
+from supervisor.api.outbox import BATCH, Outbox
 
 log = logging.getLogger(__name__)
 
 #: Events that one read of a replay fetches.
 _PAGE = 500
 
-#: Seconds for the first `auth` frame, for a client to take its closing frame, and for all to take theirs at the end.
+#: Seconds for the first `auth` frame, for a client that is subscribed to nothing to say something, and for all to take
+#: their closing frames at the end.
 _AUTH_TIMEOUT = 10.0
-_CLOSE_TIMEOUT = 30.0
+_IDLE_TIMEOUT = 300.0
 _DRAIN_TIMEOUT = 2.0
+
+#: Seconds in which a client that has fallen behind must take something, or it is sent away.
+_PATIENCE = 10.0
 
 #: Seconds between attempts to read the log while it is away.
 _RETRY = 0.2
@@ -63,15 +69,24 @@ class _Subscription:
 class PlainClient:
     """One plain WebSocket client."""
 
-    def __init__(self, socket: WebSocket, hub: Hub, access: Access) -> None:
+    def __init__(self, socket: WebSocket, hub: Hub, access: Access, receive: Receive, send: Send) -> None:
         self._socket = socket
+        #: The server's own: there are messages that Starlette does not know.
+        self._socket_receive = receive
+        self._send = send
         self._hub = hub
         self._access = access
         self._outbox = Outbox()
         self._subscription: _Subscription | None = None
         self._replay: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
+        self._closer: asyncio.Task[None] | None = None
+        #: Code and reason to close with; a reason of None is made of the seq to resume from.
+        self._ending: tuple[int, str | None] = (1000, "")
+        #: Whether what is sent at once is sent wholly or not at all, and a closing frame need not wait for it.
+        self._whole = EXTENSION in socket.scope.get("extensions", ())
         self._sent = 0
+        self._taken_at = 0.0
 
     async def run(self, admitted: bool) -> None:
         """Talk to the client until either side closes."""
@@ -82,63 +97,113 @@ class PlainClient:
             await asyncio.wait({reader, self._writer}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._hub.remove(self)
-            tasks = [task for task in (reader, self._writer, self._replay) if task]
+            if self._closer:
+                await asyncio.wait({self._closer}, timeout=CLOSE_TIMEOUT)
+            tasks = [task for task in (reader, self._writer, self._replay, self._closer) if task]
             for task in tasks:
                 task.cancel()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+                # An OSError is how a server says that the client has gone.
+                if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
                     log.error("a connection to the hub failed", exc_info=result)
 
-    def deliver(self, delivery: Delivery) -> None:
-        """Queue a live event if it is subscribed to; a client that is too far behind is sent away."""
-        subscription, event = self._subscription, delivery.event
-        if subscription is None or not subscription.live or event.seq <= subscription.cursor:
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Queue live events that are subscribed to; a client that is too far behind reads on from the log at its own pace."""
+        subscription = self._subscription
+        if subscription is None or not subscription.live:
             return
-        subscription.cursor = event.seq
-        if not subscription.wants(event):
-            return
-        if self._outbox.full:
-            self._subscription = None
-            self._end(_TRY_LATER, None, at_once=True)
-        else:
-            self._outbox.put(delivery.frame, event.seq)
+        for delivery in deliveries:
+            event = delivery.event
+            if event.seq <= subscription.cursor:
+                continue
+            if subscription.wants(event):
+                if self._outbox.full:
+                    self._fall_behind(subscription)
+                    return
+                self._outbox.put(delivery.frame, event.seq)
+            subscription.cursor = event.seq
 
     async def drain(self) -> None:
         """Ask the client to reconnect, then close with 1012."""
-        self._outbox.put(encode({"op": "reconnect"}))
+        self._say(op="reconnect")
         self._end(_RESTART, "service restart")
         if self._writer:
             await asyncio.wait({self._writer}, timeout=_DRAIN_TIMEOUT)
 
     async def _write(self) -> None:
-        while (item := await self._outbox.take()) is not None:
-            frame, seq = item
-            if frame:
-                await self._socket.send_text(frame)
+        while (taken := await self._outbox.take(BATCH if self._whole else 1)) is not None:
+            frames, seq = taken
+            if frames:
+                await send_frames(self._socket.scope, self._send, frames)
             self._sent = seq or self._sent
-        code, reason = self._outbox.closing or (1000, "")
+            self._taken_at = asyncio.get_running_loop().time()
+        if self._closer is None:
+            await self._close()
+
+    async def _close(self) -> None:
+        code, reason = self._ending
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await self._socket.close(code, reason if reason is not None else f"slow consumer; resume after {self._sent}")
 
+    def _say(self, **message: Any) -> None:
+        self._outbox.put(Frame(encode(message)))
+
     def _end(self, code: int, reason: str | None, *, at_once: bool = False) -> None:
-        """Begin to close; a client that does not take its closing frame in time is cut off."""
-        self._outbox.close(code, reason, at_once=at_once)
-        if self._writer:
-            asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT, self._writer.cancel)
+        """Begin to close: what waits is sent first, or dropped. A client that does not take it in time is cut off."""
+        if self._outbox.closing:
+            return
+        self._ending = code, reason
+        self._outbox.close(at_once=at_once)
+        if at_once and self._whole:
+            self._closer = asyncio.get_running_loop().create_task(self._close())
+        elif self._writer:
+            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._writer.cancel)
+
+    def _fall_behind(self, subscription: _Subscription) -> None:
+        if self._stuck:
+            self._too_slow()
+        else:
+            subscription.live = False
+            self._replay = asyncio.get_running_loop().create_task(self._catch_up(subscription))
+
+    @property
+    def _stuck(self) -> bool:
+        return asyncio.get_running_loop().time() - self._taken_at >= _PATIENCE
+
+    async def _low(self) -> bool:
+        """Wait until little is left to send; False if the client takes nothing, and is sent away."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    await self._outbox.low()
+                    return True
+            if self._stuck:
+                self._too_slow()
+                return False
+
+    def _too_slow(self) -> None:
+        self._subscription = None
+        self._end(_TRY_LATER, None, at_once=True)
 
     async def _read(self, admitted: bool) -> None:
         with contextlib.suppress(WebSocketDisconnect):
             if not admitted and not await self._authenticate():
                 return
             await self._hub.started()
-            self._outbox.put(encode({"op": "hello", "seq": self._hub.seq, "floor": self._hub.floor}))
+            self._say(op="hello", seq=self._hub.seq, floor=self._hub.floor)
             self._hub.add(self)
             if self._hub.draining:
                 await self.drain()
             while True:
-                await self._handle(await self._receive())
+                try:
+                    async with asyncio.timeout(_IDLE_TIMEOUT if self._subscription is None else None):
+                        frame = await self._receive()
+                except TimeoutError:
+                    await self._turn_away(f"nothing was subscribed to or said for {_IDLE_TIMEOUT:g} s")
+                    return
+                await self._handle(frame)
                 if self._outbox.full:
-                    self._end(_TRY_LATER, None, at_once=True)
+                    self._too_slow()
 
     async def _authenticate(self) -> bool:
         try:
@@ -154,7 +219,7 @@ class PlainClient:
         return await self._turn_away('the token is missing or wrong; send {"op":"auth","token":"..."} first')
 
     async def _turn_away(self, reason: str) -> bool:
-        self._outbox.put(_error(reason))
+        self._say(op="error", error=reason)
         self._end(_POLICY, reason)
         if self._writer:
             await asyncio.wait({self._writer})
@@ -162,7 +227,11 @@ class PlainClient:
 
     async def _receive(self) -> str | None:
         """Return the next frame's text, or None if it was binary."""
-        message = await self._socket.receive()
+        message = await self._socket_receive()
+        if message["type"] == UNANSWERED:
+            # It is gone, or so slow that the ping waits behind what it has not read: if it still reads, it is told.
+            self._too_slow()
+            await asyncio.Event().wait()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         text: str | None = message.get("text")
@@ -177,13 +246,15 @@ class PlainClient:
                 case "unsubscribe":
                     await self._unsubscribe()
                 case "ping":
-                    self._outbox.put(encode({"op": "pong"}))
+                    self._say(op="pong")
                 case "auth":
                     pass
                 case other:
                     raise InvalidInput(f"op is {str(other)[:60]!r}, expected subscribe, unsubscribe, ping or auth")
+        except Unavailable as error:
+            self._end(_TRY_LATER, f"{error}; try again later"[:120])
         except PolyfleetError as error:
-            self._outbox.put(_error(str(error)))
+            self._say(op="error", error=str(error))
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         wanted = await self._checked(message)
@@ -193,7 +264,7 @@ class PlainClient:
         live = after == self._hub.seq
         subscription = _Subscription(wanted.types or (), wanted.agents or (), after, live=live)
         self._subscription = subscription
-        self._outbox.put("", after)
+        self._outbox.put(None, after)
         if not live:
             self._replay = asyncio.get_running_loop().create_task(self._catch_up(subscription))
 
@@ -223,6 +294,8 @@ class PlainClient:
         agent = next(iter(subscription.agents)) if len(subscription.agents) == 1 else None
         try:
             while subscription.cursor < self._hub.seq:
+                if not await self._low():
+                    return
                 after = subscription.cursor
                 try:
                     batch = await self._hub.ledger.poll(after, limit=_PAGE, agent=agent, types=types)
@@ -232,12 +305,11 @@ class PlainClient:
                     await asyncio.sleep(_RETRY)
                     continue
                 if after + 1 < batch.floor:
-                    self._outbox.put(encode({"op": "gap", "from": after + 1, "to": batch.floor - 1}))
+                    self._say(op="gap", **{"from": after + 1, "to": batch.floor - 1})
                 for event in batch.events:
                     if subscription.wants(event):
-                        self._outbox.put(Delivery(event, None).frame, event.seq)
+                        self._outbox.put(self._hub.again(event).frame, event.seq)
                 subscription.cursor = batch.next
-                await self._outbox.low()
             subscription.live = True
         except Exception:
             log.exception("a replay failed")
@@ -253,11 +325,7 @@ async def serve_plain(hub: Hub, access: Access, scope: Scope, receive: Receive, 
         return
     socket = WebSocket(scope, receive, send)
     await socket.accept()
-    await PlainClient(socket, hub, access).run(admitted)
-
-
-def _error(sentence: str) -> str:
-    return encode({"op": "error", "error": sentence})
+    await PlainClient(socket, hub, access, receive, send).run(admitted)
 
 
 def _parsed(frame: str | None) -> dict[str, Any]:

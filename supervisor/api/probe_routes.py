@@ -1,18 +1,25 @@
 """What machines ask: is it ready, how does it do in figures; and where a browser goes first."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from typing_extensions import TypedDict
 
 from agents.errors import PolyfleetError
 from supervisor.api.context import FleetContext
 from supervisor.api.errors import JSON
 from supervisor.api.metrics import exposition
+
+#: The page that renders the OpenAPI document, and what a browser may load for it.
+_DOCS = Path(__file__).with_name("docs.html")
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'"
+)
 
 #: Seconds that `/ready` waits for the projections to reach the log's head.
 _CATCH_UP = 1.0
@@ -39,8 +46,13 @@ def probe_routes(context: FleetContext) -> APIRouter:
 
     @router.get("/", include_in_schema=False)
     async def root() -> Response:
-        """Send a browser to the documentation."""
-        return RedirectResponse("/docs")
+        """Send a browser to the dashboard."""
+        return RedirectResponse("/dashboard/")
+
+    @router.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        """Show the OpenAPI document; the page asks nobody but this API."""
+        return HTMLResponse(_DOCS.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _POLICY})
 
     @router.get("/ready", response_model=Readiness, responses={503: {"model": Readiness, "description": "Not yet."}})
     async def ready() -> Response:
@@ -58,7 +70,7 @@ def probe_routes(context: FleetContext) -> APIRouter:
         except (PolyfleetError, TimeoutError):
             head = None
         queues, scores = await context.queues.get(), await context.scores["agent"].get_or([])
-        content = exposition(state, head, beats, queues, scores, context.clock())
+        content = exposition(state, head, beats, queues, scores, context.requests, context.clock())
         return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from agents.events import Type
+from agents.validation import whole
 
 _Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15)]
 _Confidence = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
@@ -19,9 +20,9 @@ _Long = Annotated[str, Field(min_length=1, max_length=4000)]
 
 
 #: A name or a number, as outside systems have it.
-_Id = _Short | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]
+_Id = _Short | Annotated[int, BeforeValidator(whole), Field(strict=True, ge=-(2**53), le=2**53)]
 #: Epoch milliseconds.
-_Time = Annotated[int, Field(strict=True, ge=0, le=2**53)]
+_Time = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0, le=2**53)]
 
 
 def _lower(value: Any) -> Any:
@@ -150,6 +151,10 @@ class TelegramData(_Fields):
     message: _Long
     status: Literal["sent", "failed"] = "sent"
     chat_id: _Id | None = None
+
+    def event_data(self, id: str, timestamp: int) -> dict[str, Any]:
+        """Return the fields of a message of ours."""
+        return {"messageId": id, "timestamp": timestamp} | super().event_data(id, timestamp)
 
 
 class CrosschainData(_Fields):

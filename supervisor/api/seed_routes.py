@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from typing_extensions import TypedDict
 
 from agents.errors import Conflict, InvalidInput, Unavailable
@@ -16,6 +18,7 @@ from supervisor.api.agent_routes import STOP_TIMEOUT, stopped
 from supervisor.api.agent_views import RUNNING, SeedConfig, SeedStatus, seed_config, seed_status
 from supervisor.api.context import FleetContext
 from supervisor.api.log_routes import Limit
+from supervisor.api.scopes import Scope
 from supervisor.api.strict_json import StrictRoute
 
 #: The agent that the seed's routes mean.
@@ -145,12 +148,14 @@ def _agent_routes(router: APIRouter, context: FleetContext) -> None:
         return status(context)
 
     @router.post("/api/polymarket-agent/start")
-    async def start(body: Annotated[StartBody | None, Body()] = None) -> Started:
-        """Start the default agent; it is created if there is none."""
+    async def start(request: Request, body: Annotated[StartBody | None, Body()] = None) -> Started:
+        """Start the default agent; to create it where there is none, or to change its settings, needs the scope admin."""
         record = context.state.agents.get(DEFAULT)
         if record and record.state in _ACTIVE:
             raise InvalidInput("Polymarket agent is already running")
         given = body.model_dump(by_alias=True, exclude_none=True) if body else {}
+        if (given or record is None) and request.state.caller.scope < Scope.ADMIN:
+            raise HTTPException(403, "To create the default agent or change its settings a token needs the scope admin")
         try:
             await context.settle(await _start(context, record, given))
         except Conflict as error:

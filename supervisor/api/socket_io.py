@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import engineio
 import socketio
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
+from agents.events import Type
+from agents.notifications import socket_event, socket_payload
 from supervisor.api.access import Access, bearer
-from supervisor.api.hub import Delivery, Hub
-from supervisor.api.notifications import socket_event, socket_payload
+from supervisor.api.frames import Frame, send_frames
+from supervisor.api.hub import Delivery, Hub, encode
 
 log = logging.getLogger("polyfleet.socketio")
 log.setLevel(logging.WARNING)
@@ -21,6 +24,9 @@ CAPACITY = 1000
 
 #: Bytes that a client may send at once.
 _MAX_MESSAGE = 65_536
+
+#: What Engine.IO's long-polling puts between packets.
+_SEPARATOR = "\x1e"
 
 #: Seconds for all clients to take their last packets at the end.
 _DRAIN_TIMEOUT = 2.0
@@ -38,8 +44,52 @@ class _Clients(socketio.AsyncManager):  # type: ignore[misc]
         self._connected(sid, self.eio_sid_from_sid(sid, namespace))
 
 
+class _Bundle(str):
+    """The text of some packets as long-polling sends them at once; over a WebSocket each is a frame of its own."""
+
+    frames: list[Frame]
+
+
+class _Packets:
+    """Some packets that wait for clients together, in Engine.IO's queues: encoded once for all of them."""
+
+    packet_type = engineio.packet.MESSAGE
+    data = ""
+
+    def __init__(self, frames: list[Frame]) -> None:
+        self._frames = frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def encode(self, b64: bool = False) -> str:
+        """Return their text."""
+        return self._bundle
+
+    @cached_property
+    def _bundle(self) -> _Bundle:
+        bundle = _Bundle(_SEPARATOR.join(frame.text for frame in self._frames))
+        bundle.frames = self._frames
+        return bundle
+
+
+class _Queue(asyncio.Queue[Any]):
+    """What waits for one client; `waiting` counts packets, of which one entry may hold many."""
+
+    waiting = 0
+
+    def _put(self, item: Any) -> None:
+        super()._put(item)
+        self.waiting += len(item) if isinstance(item, _Packets) else 1
+
+    def _get(self) -> Any:
+        item = super()._get()
+        self.waiting -= len(item) if isinstance(item, _Packets) else 1
+        return item
+
+
 class SocketIo:
-    """All Socket.IO clients: `history` on connect, then `notification` and the typed event for each event."""
+    """All Socket.IO clients: `history` on connect, then `notification` and the typed event for each event but `audit`."""
 
     def __init__(self, hub: Hub, access: Access, clock: Callable[[], int]) -> None:
         self._hub = hub
@@ -53,6 +103,7 @@ class SocketIo:
             logger=log,
             engineio_logger=log,
         )
+        self._server.eio.create_queue = _Queue
         #: Socket.IO id to Engine.IO id of those that have their history.
         self._clients: dict[str, str] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -63,15 +114,35 @@ class SocketIo:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket of Engine.IO."""
-        await self._server.handle_request(scope, receive, send)
-
-    def deliver(self, delivery: Delivery) -> None:
-        """Queue an event for every client; each packet is encoded once."""
-        if not self._clients:
+        if scope["type"] != "websocket":
+            await self._server.handle_request(scope, receive, send)
             return
-        packets = [_packet(socket_event(delivery.event), socket_payload(delivery.event))]
-        if delivery.notification:
-            packets.insert(0, _packet("notification", delivery.notification))
+
+        async def sending(message: Message) -> None:
+            text = message.get("text")
+            if isinstance(text, _Bundle):
+                await send_frames(scope, send, text.frames)
+            else:
+                await send(message)
+
+        await self._server.handle_request(scope, receive, sending)
+
+    @property
+    def connected(self) -> list[Scope]:
+        """The first requests of all who have a connection."""
+        return [environ["asgi.scope"] for environ in self._server.environ.values()]
+
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Queue events for every client; they are encoded once."""
+        deliveries = [delivery for delivery in deliveries if delivery.event.type is not Type.AUDIT]
+        if not (self._clients and deliveries):
+            return
+        frames: list[Frame] = []
+        for delivery in deliveries:
+            if delivery.notification:
+                frames.append(_packet("notification", delivery.notification))
+            frames.append(_packet(socket_event(delivery.event), socket_payload(delivery.event)))
+        packets = _Packets(frames)
         for sid, engine_id in list(self._clients.items()):
             if not self._put(engine_id, packets):
                 del self._clients[sid]
@@ -100,7 +171,7 @@ class SocketIo:
 
     def _join(self, sid: str, engine_id: str) -> None:
         """Send the history, and from here on everything that follows it: no gap, nothing twice."""
-        if self._put(engine_id, [_packet("history", self._hub.recent)]):
+        if self._put(engine_id, _Packets([_packet("history", self._hub.recent)])):
             self._clients[sid] = engine_id
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
@@ -112,13 +183,12 @@ class SocketIo:
     async def _acknowledge(self, sid: str, *ignored: Any) -> None:
         """Nothing is done with it; without a handler a client that waits for an answer would wait for ever."""
 
-    def _put(self, engine_id: str, packets: list[Any]) -> bool:
+    def _put(self, engine_id: str, packets: _Packets) -> bool:
         """Queue packets for one connection; False if it is gone or too far behind."""
         socket = self._server.eio.sockets.get(engine_id)
-        if socket is None or socket.closed or socket.queue.qsize() >= CAPACITY:
+        if socket is None or socket.closed or socket.queue.waiting >= CAPACITY:
             return False
-        for packet in packets:
-            socket.queue.put_nowait(packet)
+        socket.queue.put_nowait(packets)
         return True
 
     def _close(self, engine_id: str) -> None:
@@ -129,8 +199,9 @@ class SocketIo:
     async def _disconnect_transport(self, engine_id: str) -> None:
         socket = self._server.eio.sockets.pop(engine_id, None)
         if socket is not None:
-            await socket.close(wait=False, reason=self._server.reason.SERVER_DISCONNECT)
-            # Engine.IO has queued its farewell; this ends the queue, and with it a WebSocket, which it would leave open.
+            # Engine.IO's farewell is for those that poll: over a WebSocket some clients take it as a wish not to come back.
+            await socket.close(wait=False, abort=socket.upgraded, reason=self._server.reason.SERVER_DISCONNECT)
+            # This ends the queue, and with it a WebSocket, which Engine.IO would leave open.
             socket.queue.put_nowait(None)
 
     def _closed(self, task: asyncio.Task[None]) -> None:
@@ -139,6 +210,6 @@ class SocketIo:
             log.error("a Socket.IO connection could not be closed", exc_info=error)
 
 
-def _packet(name: str, payload: Any) -> Any:
-    packet = socketio.packet.Packet(socketio.packet.EVENT, namespace="/", data=[name, payload])
-    return engineio.packet.Packet(engineio.packet.MESSAGE, packet.encode())
+def _packet(name: str, payload: Any) -> Frame:
+    """Return an event of the default namespace: a message (4) of Engine.IO that is an event (2) of Socket.IO."""
+    return Frame(f"42{encode([name, payload])}")

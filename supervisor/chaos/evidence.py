@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +49,7 @@ class Log:
     #: For each wallet, what was booked to nobody: its first balance, and whatever the broker could not explain since.
     deposits: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def take(self, event: dict[str, Any]) -> None:
+    def take(self, event: Mapping[str, Any]) -> None:
         """Fold one event, as the API gives it."""
         data = event["data"]
         self.seqs.append(event["seq"])
@@ -78,7 +78,7 @@ class Log:
                 self.changes.append(change)
 
 
-def read_log(events: Iterable[dict[str, Any]]) -> Log:
+def read_log(events: Iterable[Mapping[str, Any]]) -> Log:
     """Fold events."""
     log = Log()
     for event in events:

@@ -14,8 +14,8 @@ import yaml
 from agents.errors import Unavailable
 from supervisor import ray_cluster
 from supervisor.chaos.roster import roster
+from supervisor.client import FleetClient
 from supervisor.data_directory import DataDirectory
-from supervisor.rest_client import FleetClient
 from supervisor.secrets import without_secrets
 
 #: Seconds for `up` to become ready, and to end.

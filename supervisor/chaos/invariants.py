@@ -1,7 +1,7 @@
 """What must hold after any number of kills: pure checks over what was read."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ def of_fills(log: Log, venue: Venue) -> Iterator[Finding]:
     yield _none("fills have the venue's sizes", differing, f"{len(log.sizes)} compared")
 
 
-def of_books(check: dict[str, Any]) -> Iterator[Finding]:
+def of_books(check: Mapping[str, Any]) -> Iterator[Finding]:
     """Check the answer of `/api/ledger/check`."""
     wallets = check["wallets"]
     differences = [difference for wallet in wallets for difference in wallet["differences"]]
@@ -106,7 +106,7 @@ def most_starting(changes: Sequence[Change], resets: Sequence[int]) -> tuple[int
     return most, where
 
 
-def of_agents(agents: Sequence[dict[str, Any]], services: Sequence[dict[str, Any]]) -> Iterator[Finding]:
+def of_agents(agents: Sequence[Mapping[str, Any]], services: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """Check that all runs that should: the agents and services as the API shows them."""
     idle = [f"{a['id']} is {a['state']}" for a in agents if a["spec"]["enabled"] and a["state"] != "running"]
     yield _none("every agent that should run runs", idle, f"{len(agents)} agents")

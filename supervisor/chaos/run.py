@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -209,11 +209,10 @@ class _Run:
             nonlocal first
             if not self.fleet.lives:
                 self._revive()
-            ready = self.fleet.api.get("/ready")
-            check = self.fleet.api.get("/api/ledger/check")
-            found = invariants.of_agents(
-                self.fleet.api.get("/api/agents")["agents"], self.fleet.api.get("/api/fleet")["services"]
-            )
+            api = self.fleet.api
+            ready = api.ready()
+            check = api.ledger_check()
+            found = invariants.of_agents(api.agents()["agents"], api.fleet()["services"])
             wrong = [f"{finding.name}: {finding.detail}" for finding in found if not finding.ok]
             if not check["ok"]:
                 wrong.append(f"the books differ: {[wallet['differences'] for wallet in check['wallets']]}")
@@ -230,18 +229,16 @@ class _Run:
     def _examine(self, report: Report) -> list[Finding]:
         """Ask the fleet what must be asked while it runs, end it, and check everything."""
         fleet = self.fleet
-        agents, services = fleet.api.get("/api/agents")["agents"], fleet.api.get("/api/fleet")["services"]
+        agents, services = fleet.api.agents()["agents"], fleet.api.fleet()["services"]
         found = list(invariants.of_agents(agents, services))
         report.restarts = {"agents": sum(agent["restarts"] for agent in agents)}
         report.restarts |= {service["name"]: service["restarts"] for service in services}
-        fleet.api.post(
-            "/api/fleet/kill-switch", {"reason": "the end of the run: all that is in flight lands", "flatten": False}
-        )
-        why = self._wait_for(lambda: str(sorted(_pending(fleet.api.get("/api/ledger/check")))[:3] or ""), _CALM_TIMEOUT)
+        fleet.api.kill_switch("the end of the run: all that is in flight lands")
+        why = self._wait_for(lambda: str(sorted(_pending(fleet.api.ledger_check()))[:3] or ""), _CALM_TIMEOUT)
         found.append(Finding("all that was in flight has landed", not why, why))
-        check = fleet.api.get("/api/ledger/check")
+        check = fleet.api.ledger_check()
         found += invariants.of_books(check)
-        report.log = log = read_log(fleet.api.events(0))
+        report.log = log = read_log(fleet.api.events())
         self.say(f"the log has {len(log.seqs)} events; the fleet is ended")
         self._probe.pause()
         ended = list(fleet.ended)
@@ -255,7 +252,7 @@ class _Run:
         return found
 
 
-def _pending(check: dict[str, Any]) -> set[str]:
+def _pending(check: Mapping[str, Any]) -> set[str]:
     """Return keys of the fills and orders that are in flight; shares that are being paid out are not among them."""
     lines = [line for wallet in check["wallets"] for line in wallet["pending"]]
     return {f"{line.get('tradeId', '')}/{line['orderId']}" for line in lines if "orderId" in line}

@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import ray
 
+from tests.bench.dashboard import dashboard
 from tests.bench.delivery import delivery
 from tests.bench.event_log import event_log
 from tests.bench.fleet_view import fleet_view
 from tests.bench.footprint import memory, upstream
+from tests.bench.hub import hub, hub_socketio
 from tests.bench.restarts import restarts
 from tests.bench.starts import starts
 from tests.bench.throughput import deploy, throughput
@@ -21,7 +23,10 @@ PARTS: dict[str, Callable[[str], None]] = {
     "memory": memory,
     "throughput": lambda url: asyncio.run(throughput(url)),
     "delivery": lambda url: asyncio.run(delivery(url)),
+    "dashboard": dashboard,
     "event_log": lambda url: asyncio.run(event_log()),
+    "hub": lambda url: asyncio.run(hub()),
+    "hub_socketio": lambda url: asyncio.run(hub_socketio()),
     "restarts": lambda url: asyncio.run(restarts(url)),
     "starts": lambda url: asyncio.run(starts(url)),
     "upstream": upstream,

@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httpx
 
 from agents.errors import PolyfleetError
 from supervisor import ray_cluster
-from supervisor.rest_client import FleetClient
+from supervisor.client import FleetClient
 from tests.postgres import Postgres
 
 LIMITS_OFF = {f"POLYFLEET_RATE_LIMIT_{kind}": "off" for kind in ("READ", "CONTROL", "HEALTH")}
@@ -133,10 +133,10 @@ class Fleet:
         found: dict[str, Any] = next(line for line in self.get("/api/fleet")["services"] if line["name"] == name)
         return found
 
-    def events(self, after: int = 0, **filters: str) -> list[dict[str, Any]]:
+    def events(self, after: int = 0, type: str | None = None) -> list[dict[str, Any]]:
         """Return the log after a cursor."""
         with FleetClient(self.url) as client:
-            return list(client.events(after, **filters))
+            return cast(list[dict[str, Any]], list(client.events(after, type=type)))
 
     def pid_of(self, service: str) -> int:
         """Return the process id of a shared actor, as its last event says."""

@@ -14,8 +14,10 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from websockets.asyncio.client import connect
 
+from tests.chromium import chromium
 from tests.integration.fleet import Fleet, polyfleet
 from tests.node_packages import FOLDER, node
 
@@ -143,6 +145,22 @@ def test_a_killed_agent_comes_back_as_its_next_life_and_nobody_else_is_touched(f
     assert fleet.agents()["maker-flat"]["restarts"] == 1
 
 
+def test_an_operator_kills_an_agent_from_the_dashboard_and_sees_it_come_back(fleet: Fleet) -> None:
+    answer = httpx.get(f"{fleet.url}/", follow_redirects=True, timeout=30)
+    assert (answer.status_code, answer.url.path) == (200, "/dashboard/")
+    before = lives(fleet)["default"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(f"{fleet.url}/dashboard/")
+        row = page.locator('tr[data-key="default"]')
+        row.get_by_role("button", name="kill the process of default").click(timeout=60_000)
+        expect(row.locator("td", has_text=f"{before + 1}").first).to_be_visible(timeout=60_000)
+        expect(row.locator(".pf-badge")).to_have_text("running", timeout=60_000)
+        browser.close()
+    assert lives(fleet)["default"] == before + 1
+
+
 def test_a_frozen_agent_is_noticed_and_replaced(fleet: Fleet) -> None:
     agent, seq = fleet.agents()["momentum-long"], fleet.get("/api/fleet")["seq"]
     frozen = time.time() * 1000
@@ -202,6 +220,25 @@ def test_a_killed_supervisor_adopts_every_agent(fleet: Fleet) -> None:
     fleet.post("/api/agents/default/pause")
     assert fleet.post("/api/agents/default/resume")["state"] == "running"
     assert {name: (agent["incarnation"], agent["pid"]) for name, agent in fleet.agents().items()} == before
+
+
+def test_a_key_gives_its_first_answer_again_on_every_replica_and_after_a_kill_of_the_supervisor(fleet: Fleet) -> None:
+    spec = {"id": "once", "strategy": "momentum", "budget": 1, "enabled": False}
+    key = {"Idempotency-Key": "tests-once"}
+    first = fleet.api.post("/api/agents", json=spec, headers=key)
+    assert first.status_code == 201, first.text
+    supervisor = fleet.pid_of_actor("supervisor")
+    os.kill(supervisor, signal.SIGKILL)
+    fleet.until(lambda: fleet.api.get("/ready").status_code == 200 and fleet.pid_of_actor("supervisor") != supervisor, 60)
+    for _ in range(10):
+        again = fleet.api.post("/api/agents", json=spec, headers=key)
+        assert (again.status_code, again.json()) == (201, first.json())
+    assert fleet.api.post("/api/agents", json=spec | {"budget": 2}, headers=key).status_code == 422
+    assert fleet.service("supervisor")["state"] == "running"
+    assert fleet.service("supervisor")["restarts"] > 0
+    assert fleet.api.delete("/api/agents/once").status_code == 200
+    told = [event["data"] for event in fleet.events(type="audit")]
+    assert [data["method"] for data in told if data["path"] in ("/api/agents", "/api/agents/once")][-2:] == ["POST", "DELETE"]
 
 
 async def test_a_plain_client_gets_every_event_once_in_order_while_services_die(fleet: Fleet) -> None:

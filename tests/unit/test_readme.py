@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from typer import Typer
+
 from agents.model import Account, Book, FeeSchedule, Level, Market, MarketView, View
 from agents.money import ONE
 from supervisor.cli import app
@@ -24,10 +26,19 @@ def test_its_strategy_buys_what_is_cheap() -> None:
     assert decision.reasoning == "offered at 0.15"
 
 
+def _commands(app: Typer) -> set[str]:
+    """Return the names of an application's commands, those of its groups behind the group's."""
+    found = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    for group in app.registered_groups:
+        assert group.typer_instance
+        found |= {str(group.name)} | {f"{group.name} {name}" for name in _commands(group.typer_instance)}
+    return found
+
+
 def test_its_commands_are_those_that_there_are() -> None:
     named = re.search(r"`polyfleet (up \| [^`]*)`", README)
     assert named is not None
-    there = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    there = _commands(app)
     assert set(named[1].split(" | ")) == there
 
 
@@ -35,7 +46,7 @@ def test_every_setting_of_the_code_is_in_the_example_file() -> None:
     setting = re.compile(r'"(POLYFLEET_[A-Z_]+|FRONTEND_URL|MAX_TRADE_AMOUNT|MIN_CONFIDENCE|PORT)"')
     files = [path for package in ("supervisor", "actors", "agents") for path in (ROOT / package).rglob("*.py")]
     read = {name for path in files for name in setting.findall(path.read_text())}
-    internal = {"POLYFLEET_CLUSTER", "POLYFLEET_API_TOKEN_DIGEST", "POLYFLEET_LLM_"}
+    internal = {"POLYFLEET_CLUSTER", "POLYFLEET_API_TOKEN_DIGEST", "POLYFLEET_API_TOKEN_DIGESTS", "POLYFLEET_LLM_"}
     shown = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert "POLYFLEET_API_TOKEN" in read
     assert read - internal - shown == set()

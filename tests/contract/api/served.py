@@ -14,21 +14,24 @@ from actors.system import SystemConfig
 from supervisor.api.access import Access
 from supervisor.api.asgi import HubApp, hub_app, rest_app
 from supervisor.api.context import FleetContext, wall_clock
+from supervisor.api.hub_server import HubProtocol
+from supervisor.api.places import Places
 from tests.unit.supervisor.api.stand import AgentStand, Stand, lifespan
 
 
 class Served:
     """One fleet's API. The hub can be stopped and started again, as Serve does with its replica."""
 
-    def __init__(self, ledger: LedgerService, access: Access) -> None:
+    def __init__(self, ledger: LedgerService, access: Access, places: Places) -> None:
         self.ledger = ledger
         self.stand = Stand(ledger, {"POLYFLEET_RATE_LIMIT_READ": "off", "POLYFLEET_RATE_LIMIT_CONTROL": "off"})
         self.context: FleetContext = self.stand.context(clock=wall_clock)
         self.agent = AgentStand(ledger)
         self.url = ""
         self._access = access
+        self._places = places
         self._rest = rest_app(self.context, access)
-        self.hub: HubApp = hub_app(ledger, access)
+        self.hub: HubApp = hub_app(ledger, access, places=places)
         self._hub_runs = AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +50,7 @@ class Served:
 
     async def start_hub(self) -> None:
         """Run a fresh hub."""
-        self.hub = hub_app(self.ledger, self._access)
+        self.hub = hub_app(self.ledger, self._access, places=self._places)
         await self._hub_runs.enter_async_context(lifespan(self.hub))
         await self.hub.hub.started()
 
@@ -57,11 +60,19 @@ class Served:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve an application on a free port and yield its URL."""
+async def listening(app: ASGIApp, ping: float = 20.0) -> AsyncIterator[str]:
+    """Serve an application on a free port and yield its URL. `ping` is seconds between pings, and for their answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app,
+            ws=HubProtocol,
+            ws_ping_interval=ping,
+            ws_ping_timeout=ping,
+            lifespan="off",
+            log_level="warning",
+            timeout_graceful_shutdown=1,
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listener]))
         while not server.started:
@@ -72,11 +83,13 @@ async def listening(app: ASGIApp) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def served(folder: Path, access: Access | None = None) -> AsyncIterator[Served]:
+async def served(
+    folder: Path, access: Access | None = None, places: Places | None = None, ping: float = 20.0
+) -> AsyncIterator[Served]:
     """Serve one fleet's API."""
     ledger = LedgerService(SystemConfig(str(folder)))
     await ledger.start()
-    fleet = Served(ledger, access or Access())
-    async with listening(fleet) as fleet.url, fleet.running():
+    fleet = Served(ledger, access or Access(), places or Places())
+    async with listening(fleet, ping) as fleet.url, fleet.running():
         yield fleet
     await ledger.stop()

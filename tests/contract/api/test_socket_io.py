@@ -134,8 +134,9 @@ async def test_a_ping_is_answered_and_an_acknowledgement_is_taken(fleet: Served)
 
 
 async def test_with_a_token_a_client_says_it_in_auth_or_in_a_header(guarded: Served) -> None:
-    for admitted in ({"auth": {"token": "s3cret"}}, {"extraHeaders": {"Authorization": "Bearer s3cret"}}):
-        async with listening(guarded, WEBSOCKET | admitted) as client:
+    in_auth, in_header = {"auth": {"token": "s3cret"}}, {"extraHeaders": {"Authorization": "Bearer s3cret"}}
+    for admitted in (WEBSOCKET | in_auth, WEBSOCKET | in_header, POLLING | in_auth, POLLING_FIRST | in_auth):
+        async with listening(guarded, admitted) as client:
             assert await client.hear() == ("connect", None)
     refusal = ("connect_error", "This fleet needs a token; connect with auth: { token }")
     for options in (WEBSOCKET, POLLING | {"auth": {"token": "wrong"}}, WEBSOCKET | {"auth": {"token": 1}}):

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from agents.errors import StaleIncarnation, Unavailable
+from agents.errors import Conflict, StaleIncarnation, Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, FleetState, agent_data
 from agents.ports import Beat, Broker, Ledger
@@ -179,6 +179,18 @@ async def test_a_killed_process_is_started_again_as_the_next_life() -> None:
     assert world.keeper.record.incarnation == 2
     assert world.states == ["starting", "running", "backing_off", "pending", "starting", "running"]
     assert world.cancelled == []
+
+
+async def test_an_operator_may_kill_a_process_that_is_at_work() -> None:
+    world = await started()
+    assert await world.keeper.kill() == 2
+    assert world.processes[0].calls[-1] == "kill"
+    world.processes[0].die(Failed(Failure.CRASH, "killed"))
+    await world.until(lambda: world.keeper.record.incarnation == 2 and world.keeper.record.state is S.RUNNING)
+    await world.keeper.send(Control("stop"))
+    assert await world.keeper.at_rest(5)
+    with pytest.raises(Conflict, match="agent a is stopped; only the process of a running or paused one can be killed"):
+        await world.keeper.kill()
 
 
 async def test_what_a_former_life_reports_is_ignored() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import pickle
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -87,6 +88,25 @@ async def test_a_reload_with_one_mistake_changes_nothing(
     with pytest.raises(error, match=sentence):
         await desk.registry.reload(specs)
     assert (desk.changes, desk.specs) == ([], before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"wallet": "other"}, ["wallet"]),
+        ({"strategy": "astrology"}, ["strategy"]),
+        ({"params": {"window": "long", "nonsense": 1}}, ["params.window", "params.nonsense"]),
+        ({"budget": -1, "interval": 0}, ["budget", "interval"]),
+    ],
+)
+async def test_a_refused_change_names_every_wrong_field(desk: Desk, changes: dict[str, object], fields: list[str]) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await desk.registry.update("a", changes)
+    found = pickle.loads(pickle.dumps(refused.value))
+    assert [detail["field"] for detail in found.details] == fields
+    assert all(detail.keys() == {"field", "message", "type"} for detail in found.details)
+    assert str(found) == str(refused.value)
+    assert str(found).startswith(f"{fields[0]}: ")
 
 
 async def test_a_reload_takes_no_cash_that_is_bound(desk: Desk) -> None:

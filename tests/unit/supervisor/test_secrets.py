@@ -10,6 +10,7 @@ SECRET = {
     "ANTHROPIC_API_KEY": "d",
     "TELEGRAM_BOT_TOKEN": "e",
     "POLYFLEET_API_TOKEN": "f",
+    "POLYFLEET_API_TOKENS": "a:read:f",
     "DATABASE_URL": "g",
 }
 

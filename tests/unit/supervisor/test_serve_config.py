@@ -64,4 +64,6 @@ def test_it_is_valid_and_listens_on_loopback(config: dict[str, Any]) -> None:
 def test_what_it_names_can_be_imported_and_takes_its_arguments(config: dict[str, Any]) -> None:
     for application in config["applications"]:
         assert callable(pkgutil.resolve_name(application["import_path"]))
-    assert FleetArgs.model_validate(config["applications"][0]["args"]) == FleetArgs()
+    for name in ("polyfleet", "dashboard"):
+        [args] = [application["args"] for application in config["applications"] if application["name"] == name]
+        assert FleetArgs.model_validate(args) == FleetArgs()

@@ -210,7 +210,8 @@ async def test_the_history_of_events_shows_them_as_clients_see_them(ledger: Ledg
 
 
 async def test_there_is_no_other_history(ledger: LedgerService) -> None:
-    with pytest.raises(InvalidInput, match="there is no 'prices'; expected orders, decisions, trades, forecasts, events"):
+    kinds = "orders, decisions, trades, forecasts, telegram, events"
+    with pytest.raises(InvalidInput, match=f"there is no 'prices'; expected {kinds}"):
         await ledger.history("prices")
 
 

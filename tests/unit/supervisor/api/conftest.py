@@ -39,8 +39,10 @@ async def ledger(tmp_path: Path, empty_log: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def stand(ledger: LedgerService) -> Stand:
-    return Stand(ledger)
+async def stand(ledger: LedgerService, tmp_path: Path) -> AsyncIterator[Stand]:
+    stand = Stand(ledger, data_dir=tmp_path)
+    yield stand
+    await stand.notifier.stop()
 
 
 @pytest.fixture

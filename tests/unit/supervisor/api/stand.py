@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import Any, cast
 
@@ -17,6 +19,9 @@ from starlette.types import ASGIApp
 
 from actors.event_source import EventSource
 from actors.follower import Follower
+from actors.notifier import NotifierService
+from actors.system import SystemConfig
+from actors.telegram.settings import keep_token
 from agents.errors import Conflict, InvalidInput, NotFound, Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
@@ -28,7 +33,8 @@ from agents.strategies import registry as strategies
 from supervisor.api.context import FleetContext
 from supervisor.api.rate_limits import RateLimits, limits_from
 from supervisor.core import lifecycle
-from supervisor.core.signals import Action, Control, Ended, Launched, Queue, Signal, Slot, Stop
+from supervisor.core.claims import Claims
+from supervisor.core.signals import Action, Control, Due, Ended, Failed, Failure, Launched, Queue, Signal, Slot, Stop
 
 NOW = 1_764_000_000_000
 
@@ -62,6 +68,7 @@ class SupervisorStand:
         self._free = asyncio.Event()
         self._free.set()
         self.hits = 0
+        self.claims = Claims()
         self.broken_file: str | None = None
         self.gone = False
         self.last_beats: dict[str, tuple[int, Beat]] = {}
@@ -108,6 +115,14 @@ class SupervisorStand:
         self._answer()
         return await self._send(agent_id, Control(cast(Action, action)))
 
+    async def kill(self, agent_id: str) -> int:
+        self._answer()
+        if self._record(agent_id).state not in (AgentState.RUNNING, AgentState.PAUSED):
+            raise Conflict(f"agent {agent_id} is not at work")
+        seq = await self._send(agent_id, Failed(Failure.CRASH, "killed"))
+        self._run(self._come_back(agent_id))
+        return seq
+
     async def reload(self) -> tuple[list[str], list[str], int]:
         self._answer()
         if self.broken_file:
@@ -133,6 +148,14 @@ class SupervisorStand:
         allowed = self._buckets.hit(item, bucket, cost=cost)
         stats = self._buckets.get_window_stats(item, bucket)
         return allowed, stats.remaining, max(0, round(stats.reset_time - time.time()))
+
+    async def claim(self, key: str, holder: str, seconds: float) -> bool:
+        self._answer()
+        return self.claims.take(key, holder, seconds)
+
+    async def release(self, key: str, holder: str) -> None:
+        self._answer()
+        self.claims.release(key, holder)
 
     async def shutdown(self) -> None:
         raise NotImplementedError
@@ -175,6 +198,10 @@ class SupervisorStand:
         if agent_id in self._records:
             await self._send(agent_id, Slot(self._records[agent_id].incarnation + 1))
             await self._send(agent_id, Launched(4000 + self._records[agent_id].incarnation))
+
+    async def _come_back(self, agent_id: str) -> None:
+        await self._free.wait()
+        await self._send(agent_id, Due())
 
     async def _bring_down(self, agent_id: str) -> None:
         await self._free.wait()
@@ -348,27 +375,34 @@ _DATA: dict[Type, dict[str, Any]] = {
 class Stand:
     """One REST replica's context on a ledger, and the stand-ins that it asks."""
 
-    def __init__(self, ledger: Ledger, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, ledger: Ledger, environment: dict[str, str] | None = None, data_dir: Path = Path("nowhere")) -> None:
         self.ledger = ledger
+        self.config = SystemConfig(str(data_dir))
         self.supervisor = SupervisorStand(ledger)
         self.feed = FeedStand(market_view(1), market_view(2, closed=True))
         self.brokers: dict[str, BrokerStand] = {"main": BrokerStand()}
         self.environment = environment or {}
         self.logs: dict[str, list[dict[str, Any]]] = {}
         self.queues: Queues = {}
+        feed = cast(MarketFeed, self.feed)
+        self.notifier = NotifierService(self.config, ledger=ledger, supervisor=self.supervisor, feed=feed)
 
-    def context(self, name: str = "replica", clock: Callable[[], int] = lambda: NOW) -> FleetContext:
+    def context(
+        self, name: str = "replica", clock: Callable[[], int] = lambda: NOW, on_event: Callable[[Event], None] | None = None
+    ) -> FleetContext:
         """Return one replica's context; all replicas share everything else."""
         return FleetContext(
-            follower=Follower(self.ledger, name),
+            follower=Follower(self.ledger, name, on_event),
             ledger=self.ledger,
             supervisor=self.supervisor,
             feed=cast(MarketFeed, self.feed),
+            notifier=self.notifier,
             broker_of=lambda wallet: cast(Broker, self.brokers[wallet]),
             venue=self._venue,
             limits=RateLimits(self.supervisor, limits_from(self.environment)),
             actor_log=self._log,
             ask_queues=self._queues,
+            keep_telegram_token=partial(keep_token, self.config),
             clock=clock,
             source=f"api:{name}",
         )

@@ -1,7 +1,8 @@
 import pytest
 
 from agents.errors import InvalidInput
-from supervisor.api.access import Access, access_from, bearer, digest
+from supervisor.api.access import Access, Caller, access_from, bearer, digest, digested
+from supervisor.api.scopes import Scope
 
 
 def test_a_token_fits_only_itself() -> None:
@@ -17,7 +18,57 @@ def test_the_digest_stands_for_the_token() -> None:
 
 
 def test_without_a_token_anything_fits() -> None:
-    assert access_from({"POLYFLEET_API_TOKEN": ""}).token_fits(None)
+    access = access_from({"POLYFLEET_API_TOKEN": "", "POLYFLEET_API_TOKENS": " , "})
+    assert not access.guarded
+    assert access.token_fits(None)
+    assert access.caller(None) == Caller("anyone", Scope.ADMIN)
+
+
+NAMED = {"POLYFLEET_API_TOKEN": "s3cret", "POLYFLEET_API_TOKENS": "monitor:read:abc, bot:control:d:e"}
+
+
+@pytest.mark.parametrize("environment", [NAMED, digested(NAMED)])
+def test_each_token_has_a_name_and_a_scope(environment: dict[str, str]) -> None:
+    access = access_from(environment)
+    assert access.caller("s3cret") == Caller("admin", Scope.ADMIN)
+    assert access.caller("abc") == Caller("monitor", Scope.READ)
+    assert access.caller("d:e") == Caller("bot", Scope.CONTROL)
+    for wrong in (None, "", "abc ", "d", digest("abc")):
+        assert access.caller(wrong) is None
+
+
+def test_named_tokens_alone_guard_the_api() -> None:
+    access = access_from({"POLYFLEET_API_TOKENS": "monitor:read:abc"})
+    assert access.guarded
+    assert access.caller("") is None
+    assert access.caller(None) is None
+
+
+def test_what_the_apis_processes_are_given_has_no_token() -> None:
+    given = digested(NAMED)
+    assert given.keys() == {"POLYFLEET_API_TOKEN_DIGEST", "POLYFLEET_API_TOKEN_DIGESTS"}
+    assert given["POLYFLEET_API_TOKEN_DIGESTS"] == f"monitor:read:{digest('abc')},bot:control:{digest('d:e')}"
+    assert digested({}) == dict.fromkeys(given, "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "found"),
+    [
+        ("hunter2", "entry 1 is wrong; expected name:scope:token"),
+        ("a:read:x,hunter2:", "entry 2 is wrong"),
+        ("a:root:hunter2", "scopes are read, control, admin"),
+        ("A:read:hunter2", "names lower-case"),
+        ("a:read:x,a:admin:hunter2", "entry 2 has a name that is taken"),
+        ("admin:read:hunter2", "entry 1 has a name that is taken"),
+        ("a:read:hunter2,b:admin:hunter2", "stands for two names"),
+        ("a:read:s3cret", "stands for two names"),
+    ],
+)
+def test_a_wrong_token_setting_is_refused_and_not_shown(setting: str, found: str) -> None:
+    with pytest.raises(InvalidInput, match=found) as refused:
+        access_from({"POLYFLEET_API_TOKEN": "s3cret", "POLYFLEET_API_TOKENS": setting})
+    assert "hunter2" not in str(refused.value)
+    assert "s3cret" not in str(refused.value)
 
 
 def test_a_bearer_token_is_read_from_its_header() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -66,6 +67,8 @@ async def test_a_wrong_spec_names_its_fields(api: Api) -> None:
     assert (unknown.status_code, "astrology" in unknown.json()["error"]) == (400, True)
     wrong = await create(api, params={"window": "long"})
     assert (wrong.status_code, wrong.json()["error"].startswith("params.window: ")) == (400, True)
+    assert [detail["field"] for detail in wrong.json()["details"]] == ["params.window"]
+    assert [detail["field"] for detail in unknown.json()["details"]] == ["strategy"]
     assert (await api.get("/api/agents")).json()["total"] == 0
 
 
@@ -149,8 +152,8 @@ async def test_what_is_not_there_is_a_404_with_a_sentence(api: Api) -> None:
     assert answer.json()["error"] == "There is nothing at /api/agents/x/explode; /docs lists what there is"
     answer = await api.put("/api/agents/x")
     assert answer.status_code == 405
-    assert answer.json()["error"] == "/api/agents/x does not take PUT; it takes GET, PATCH, DELETE"
-    assert answer.headers["allow"] == "GET, PATCH, DELETE"
+    assert answer.json()["error"] == "/api/agents/x does not take PUT; it takes GET, HEAD, PATCH, DELETE"
+    assert answer.headers["allow"] == "GET, HEAD, PATCH, DELETE"
 
 
 async def test_history_is_paged_newest_first(api: Api, stand: Stand, context: FleetContext) -> None:
@@ -239,5 +242,20 @@ async def test_positions_are_exact_and_priced(api: Api, stand: Stand, context: F
             "realised": "-0.01",
             "unrealised": "0",
             "fees": "0.01",
+            "seq": 3,
         }
     ]
+
+
+async def test_positions_are_paged_newest_first(api: Api, stand: Stand, context: FleetContext) -> None:
+    await create(api, id="default")
+    for token in ("1", "2", "3"):
+        await AgentStand(stand.ledger, f"a{token}").log(Type.INFO)
+        trade = AgentStand(stand.ledger).events(Type.TRADE, tokenId=token, tradeId=token)[0]
+        await stand.ledger.append([replace(trade, id=f"agent:default/1/{token}")])
+    await context.settle(await stand.ledger.head())
+    path = "/api/agents/default/positions"
+    first = (await api.get(path, params={"limit": 2})).json()
+    assert ([position["tokenId"] for position in first["positions"]], first["total"]) == (["3", "2"], 3)
+    rest = (await api.get(path, params={"limit": 2, "before": first["next"]})).json()
+    assert ([position["tokenId"] for position in rest["positions"]], rest["next"]) == (["1"], None)

@@ -38,7 +38,10 @@ async def test_the_fleet_at_a_glance(api: Api, stand: Stand, context: FleetConte
         "totalTrades": 1,
         "totalProfit": -0.01,
         "exposure": 2.5,
-        "services": [{"name": "ledger", "state": "running", "restarts": 1}],
+        "services": [
+            {"name": "ledger", "state": "running", "restarts": 1},
+            {"name": "supervisor", "state": "running", "restarts": 0},
+        ],
         "venue": {
             "gammaUrl": "http://venue/gamma",
             "clobUrl": "http://venue/clob",
@@ -51,6 +54,11 @@ async def test_the_fleet_at_a_glance(api: Api, stand: Stand, context: FleetConte
             "openaiUrl": "http://venue/openai/v1",
         },
     }
+
+
+async def test_a_supervisor_that_does_not_answer_is_restarting(api: Api, stand: Stand) -> None:
+    stand.supervisor.gone = True
+    assert (await api.get("/api/fleet")).json()["services"] == [{"name": "supervisor", "state": "restarting", "restarts": 0}]
 
 
 async def test_the_portfolio_adds_up(api: Api, stand: Stand, context: FleetContext) -> None:

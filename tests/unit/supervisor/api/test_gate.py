@@ -1,3 +1,5 @@
+import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -93,11 +95,49 @@ async def test_the_frontend_may_read_answers_with_credentials(replicas: Replicas
         assert "RateLimit-Remaining" in answer.headers["access-control-expose-headers"]
 
 
-async def test_a_correlation_id_is_echoed_if_it_can_stand_in_a_header(replicas: Replicas) -> None:
+async def test_a_correlation_id_is_echoed_or_made(replicas: Replicas) -> None:
+    client = await replicas.client(TOKEN)
+    for path in ("/health", "/api/fleet"):
+        assert (await client.get(path, headers={"X-Correlation-ID": "abc-1"})).headers["x-correlation-id"] == "abc-1"
+    made = {(await client.get("/health", headers={"X-Correlation-ID": id})).headers["x-correlation-id"] for id in ("", "a b")}
+    made |= {(await client.get("/health")).headers["x-correlation-id"] for _ in range(2)}
+    assert len(made) == 4
+    assert all(re.fullmatch("[0-9a-f]{32}", id) for id in made)
+
+
+async def test_head_is_answered_as_get_without_a_body(followed: httpx.AsyncClient) -> None:
+    for path in ("/health", "/metrics", "/docs", "/openapi.json", "/api/fleet", "/api/nothing"):
+        got, head = await followed.get(path, headers=BEARER), await followed.head(path, headers=BEARER)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head.headers["content-type"] == got.headers["content-type"]
+    assert (await followed.head("/api/fleet")).status_code == 401
+    answer = await followed.head("/api/agents/a/start", headers=BEARER)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_a_preflight_is_refused_in_our_form(replicas: Replicas) -> None:
     client = await replicas.client()
-    assert (await client.get("/health", headers={"X-Correlation-ID": "abc-1"})).headers["x-correlation-id"] == "abc-1"
-    for id in ("", "a b", "x" * 129):
-        assert "x-correlation-id" not in (await client.get("/health", headers={"X-Correlation-ID": id})).headers
+    frontend = {"Origin": "http://localhost:3000"}
+    for asked in (
+        {"Access-Control-Request-Method": "TRACE"},
+        {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-secret"},
+    ):
+        answer = await client.options("/api/agents", headers=frontend | asked)
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("Disallowed CORS ")
+        assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+
+
+async def test_what_takes_too_long_is_given_up(ledger: LedgerService) -> None:
+    stand = Stand(ledger)
+    context = stand.context()
+    app = rest_app(context, OPEN, time_limit=0.05)
+    async with lifespan(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        await context.follower.reached(0, 5.0)
+        stand.feed.market = lambda id: asyncio.Event().wait()  # type: ignore[method-assign, assignment, return-value]
+        answer = await client.get("/api/markets/1")
+        assert (answer.status_code, answer.headers["content-type"]) == (504, "application/json")
+        assert answer.json() == {"error": "GET /api/markets/1 was given up after 0.05 s"}
 
 
 async def test_reads_are_limited_with_the_seeds_answer(replicas: Replicas) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -19,8 +20,8 @@ class Ear:
         self.heard: list[Delivery] = []
         self.news = asyncio.Event()
 
-    def deliver(self, delivery: Delivery) -> None:
-        self.heard.append(delivery)
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        self.heard += deliveries
         self.news.set()
 
     async def drain(self) -> None:

@@ -2,9 +2,9 @@ from typing import Any
 
 import httpx
 
-from agents.events import Type
+from agents.events import Event, Type
+from agents.notifications import notification
 from supervisor.api.context import FleetContext
-from supervisor.api.notifications import notification
 from tests.unit.supervisor.api.stand import AgentStand, Stand
 
 Api = httpx.AsyncClient
@@ -48,12 +48,17 @@ async def publish(api: Api, **body: Any) -> httpx.Response:
     return await api.post("/api/notifications", json=body)
 
 
+async def events_of(stand: Stand) -> list[Event]:
+    """Return what was logged but for who asked for it."""
+    return [event for event in (await stand.ledger.poll(0)).events if event.type is not Type.AUDIT]
+
+
 async def test_what_is_published_is_in_the_log_with_the_seeds_text(api: Api, stand: Stand) -> None:
     opportunity = {"source": "dex", "description": "BNB is cheap", "profitPercent": 6.5, "confidence": 0.9}
     answer = await publish(api, type="opportunity", data=opportunity)
     assert (answer.status_code, answer.json()) == (201, {"success": True, "id": "api:replica/1/1", "seq": 1})
     await publish(api, type="success", title="Trade Executed", message="Successfully bought 1.5 WBNB")
-    first, second = (await stand.ledger.poll(0)).events
+    first, second = await events_of(stand)
     assert (first.type, first.agent_id, first.data) == (Type.OPPORTUNITY, None, opportunity)
     shown = notification(first)
     assert shown
@@ -90,7 +95,7 @@ async def test_every_type_of_the_seed_can_be_published(api: Api, stand: Stand) -
     ]
     for body, _, _ in published:
         assert (await publish(api, **body)).status_code == 201
-    events = (await stand.ledger.poll(0)).events
+    events = await events_of(stand)
     shown = [notification(event) or {} for event in events]
     assert [(note["type"], note["title"], note["message"]) for note in shown] == [
         (body["type"], title, message) for body, title, message in published
@@ -102,8 +107,8 @@ async def test_the_seeds_own_shapes_are_taken_and_become_the_union(api: Api, sta
         api, type="trade", data={"tradeId": 7, "side": "SELL", "marketQuestion": "BTC?", "amount": 2, "profitLoss": -1}
     )
     await publish(api, type="ai-decision", data={"token": "BTC?", "action": "HOLD", "confidence": 0.5, "reasoning": "flat"})
-    await publish(api, type="error", title="Feed", message="gone", data={"code": 503, "details": {"host": "a"}})
-    trade, decision, error = (event.data for event in (await stand.ledger.poll(0)).events)
+    await publish(api, type="error", title="Feed", message="gone", data={"code": 503.0, "details": {"host": "a"}})
+    trade, decision, error = (event.data for event in await events_of(stand))
     moment = trade.pop("timestamp")
     assert trade == {
         "id": "7",

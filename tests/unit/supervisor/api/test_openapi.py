@@ -4,6 +4,11 @@ from typing import Any
 import httpx
 import pytest
 
+from actors.ledger import LedgerService
+from supervisor.api.access import Access, digest
+from supervisor.api.asgi import rest_app
+from tests.unit.supervisor.api.stand import Stand
+
 Api = httpx.AsyncClient
 
 #: Design section 3, but for what comes with later parts.
@@ -13,6 +18,10 @@ POST /api/polymarket-agent/stop
 GET /api/polymarket-agent/status
 GET /api/polymarket-agent/decisions
 GET /api/polymarket-agent/trades
+GET /api/telegram/config
+POST /api/telegram/config
+GET /api/telegram/messages
+POST /api/telegram/send
 GET /api/settings
 POST /api/settings
 GET /health
@@ -64,15 +73,30 @@ async def test_every_answer_and_refusal_has_a_shape(described: dict[str, Any]) -
     for path, methods in described["paths"].items():
         for method, route in methods.items():
             responses = route["responses"]
-            for code in ("4XX", "5XX"):
-                shape = responses[code]["content"]["application/json"]["schema"]
-                assert shape == {"$ref": "#/components/schemas/ErrorBody"}
-            assert responses.get("422", responses["4XX"])["content"] == responses["4XX"]["content"]
+            refusals = {"400", "403", "404", "422", "500", "503", "504"}
+            refusals |= {"409", "413"} if method != "get" else set()
+            refusals |= {"401", "429"} if path not in {"/ready", "/metrics"} else set()
+            assert refusals <= responses.keys(), (method, path)
+            for code in refusals - ({"503"} if path == "/ready" else set()):
+                assert responses[code]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
+            for response in responses.values():
+                assert "X-Correlation-ID" in response["headers"]
             [success] = [code for code in responses if re.fullmatch("2..", code)]
             assert success == ("201" if (method, path) in {("post", "/api/agents"), ("post", "/api/notifications")} else "200")
             if path != "/metrics":
                 assert responses[success]["content"]["application/json"]["schema"], (method, path)
             assert route["description"], (method, path)
+
+
+async def test_a_token_is_asked_for_only_where_one_is_set(ledger: LedgerService, described: dict[str, Any]) -> None:
+    assert "securitySchemes" not in described["components"]
+    app = rest_app(Stand(ledger).context(), Access(token_digest=digest("s3cret")))
+    async with Api(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        guarded = (await client.get("/openapi.json")).json()
+    assert guarded["components"]["securitySchemes"] == {"token": {"type": "http", "scheme": "bearer"}}
+    open_to_all = {path for path, methods in guarded["paths"].items() if not any("security" in one for one in methods.values())}
+    assert open_to_all == {"/health", "/ready", "/metrics"}
+    assert "Needs the scope `control`" in guarded["paths"]["/api/agents/{agent_id}/start"]["post"]["description"]
 
 
 async def test_an_agents_status_is_described_field_by_field(described: dict[str, Any]) -> None:

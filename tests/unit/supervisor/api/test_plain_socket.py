@@ -199,7 +199,25 @@ async def all_events(ledger: LedgerService) -> list[Any]:
         events += batch.events
 
 
-async def test_a_slow_client_is_sent_away_with_where_to_resume_and_delays_nobody(hub: HubApp, agent: AgentStand) -> None:
+async def test_a_client_that_falls_behind_reads_on_at_its_own_pace(hub: HubApp, agent: AgentStand) -> None:
+    async with PlainWire(hub) as slow, PlainWire(hub) as quick:
+        for wire in (slow, quick):
+            await subscribed(wire)
+            await wire.quiet()
+        slow.dawdle(True)
+        for _ in range(5):
+            await agent.log(*[Type.INFO] * CAPACITY)
+        assert await quick.events(5 * CAPACITY) == list(range(1, 5 * CAPACITY + 1))
+        slow.dawdle(False)
+        assert await slow.events(5 * CAPACITY) == list(range(1, 5 * CAPACITY + 1))
+        await agent.log(Type.INFO)
+        assert await slow.events(1) == [5 * CAPACITY + 1]
+
+
+async def test_a_slow_client_is_sent_away_with_where_to_resume_and_delays_nobody(
+    hub: HubApp, agent: AgentStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain_socket, "_PATIENCE", 0.0)
     async with PlainWire(hub) as slow, PlainWire(hub) as quick:
         for wire in (slow, quick):
             await subscribed(wire)
@@ -215,6 +233,7 @@ async def test_a_slow_client_is_sent_away_with_where_to_resume_and_delays_nobody
         heard = [message["event"]["seq"] for message in messages]
         assert (closed.code, closed.reason) == (1013, f"slow consumer; resume after {heard[-1]}")
         assert len(heard) < CAPACITY
+    monkeypatch.setattr(plain_socket, "_PATIENCE", 10.0)
     async with PlainWire(hub) as again:
         await subscribed(again, after=heard[-1])
         assert heard + await again.events(2005 - heard[-1]) == list(range(6, 2006))
@@ -235,7 +254,10 @@ async def test_a_client_that_is_slow_in_a_replay_is_waited_for(hub: HubApp, agen
         assert await slow.events(5001) == list(range(1, 5002))
 
 
-async def test_a_resume_point_is_that_of_the_last_subscription(hub: HubApp, agent: AgentStand) -> None:
+async def test_a_resume_point_is_that_of_the_last_subscription(
+    hub: HubApp, agent: AgentStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain_socket, "_PATIENCE", 0.0)
     await agent.log(*[Type.INFO] * 3)
     async with PlainWire(hub) as wire:
         await subscribed(wire, after=0)
@@ -243,10 +265,11 @@ async def test_a_resume_point_is_that_of_the_last_subscription(hub: HubApp, agen
         wire.say("subscribe", types=["trade"], after=1)
         await wire.quiet()
         wire.dawdle(True)
-        for _ in range(3):
-            await agent.log(*[Type.TRADE] * 500)
         async with PlainWire(hub) as other:
-            await subscribed(other, after=3)
+            await subscribed(other)
+            await other.quiet()
+            for _ in range(3):
+                await agent.log(*[Type.TRADE] * 500)
             await other.events(1500)
         wire.dawdle(False)
         [first] = await wire.events(1)

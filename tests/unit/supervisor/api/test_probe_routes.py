@@ -1,7 +1,9 @@
 import asyncio
+import re
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from agents.events import Type
 from agents.money import ONE
@@ -14,8 +16,38 @@ Api = httpx.AsyncClient
 
 async def test_a_browser_is_sent_to_the_documentation(api: Api) -> None:
     answer = await api.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/dashboard/")
     assert (await api.get("/docs")).status_code == 200
+
+
+async def test_the_documentation_asks_nobody_else(api: Api) -> None:
+    answer = await api.get("/docs")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "//" not in re.sub(r"<!--.*?-->", "", answer.text).replace("</", "")
+    assert 'fetch("openapi.json")' in answer.text
+
+
+async def test_requests_are_counted_by_route_method_and_status(api: Api, context: FleetContext) -> None:
+    await api.get("/api/agents/a")
+    await api.get("/api/agents/b")
+    await api.head("/health")
+    await api.post("/api/agents/a/start")
+    await api.request("BREW", "/api/" + "x" * 50)
+    counts = {
+        tuple(sample.labels[name] for name in ("route", "method", "status")): sample.value
+        for family in text_string_to_metric_families((await api.get("/metrics")).text)
+        for sample in family.samples
+        if sample.name == "polyfleet_http_requests_total"
+    }
+    assert counts == {
+        ("/api/agents/{agent_id}", "GET", "404"): 2.0,
+        ("/health", "GET", "200"): 1.0,
+        ("/api/agents/{agent_id}/start", "POST", "404"): 1.0,
+        ("none", "other", "404"): 1.0,
+    }
+    text = (await api.get("/metrics")).text
+    assert 'polyfleet_http_request_seconds_count{method="GET",replica="replica",route="/api/agents/{agent_id}"} 2.0' in text
+    assert 'status="200"' in text
 
 
 async def test_ready_says_what_is_missing(api: Api, stand: Stand) -> None:

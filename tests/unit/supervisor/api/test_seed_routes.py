@@ -1,10 +1,12 @@
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from agents.events import Type
+from agents.spec import AgentState
 from supervisor.api.context import FleetContext
 from tests.unit.supervisor.api.stand import NOW, AgentStand, Stand
 
@@ -52,6 +54,17 @@ async def test_status_has_the_seeds_fields(api: Api, stand: Stand, context: Flee
         "totalProfit": -0.01,
         "config": {"maxTradeAmount": 100, "minConfidence": 0.7},
     }
+
+
+async def test_what_is_running_has_a_time_since_when(api: Api, stand: Stand, context: FleetContext) -> None:
+    await start(api)
+    await stand.supervisor.settled()
+    record = context.state.agents["default"]
+    assert record.since
+    for state in (AgentState.STARTING, AgentState.BACKING_OFF):
+        context.state.agents["default"] = replace(record, state=state, started_at=None, since=NOW - 5000)
+        status = (await api.get("/api/polymarket-agent/status")).json()
+        assert (status["isRunning"], status["startedAt"], status["uptime"]) == (True, NOW - 5000, 5000)
 
 
 async def test_status_of_no_agent(api: Api) -> None:

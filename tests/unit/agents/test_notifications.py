@@ -6,9 +6,10 @@ import pytest
 
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
+from agents.notifications import notification, socket_event, socket_payload
 from agents.spec import AgentSpec, AgentState
-from supervisor.api.notifications import notification, socket_event, socket_payload
-from tests.unit.supervisor.api.stand import NOW
+
+NOW = 1_764_000_000_000
 
 
 def event(type: Type, data: dict[str, Any], agent: str | None = "default") -> Event:

@@ -1,0 +1,53 @@
+"""The types of the API's answers: those that the API itself promises.
+
+Loading them loads the API, so who only talks to it imports them under `TYPE_CHECKING`, as the clients do.
+"""
+
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from supervisor.api.agent_routes import Deleted, Logs, Positions
+from supervisor.api.agent_views import AgentFacts, Fleet
+from supervisor.api.book_views import Portfolio, Position, Sums
+from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, Scores
+from supervisor.api.log_routes import LoggedEvent, Published
+from supervisor.api.market_views import MarketBook
+from supervisor.api.probe_routes import Readiness
+from supervisor.api.seed_routes import Health
+
+__all__ = [
+    "AgentList",
+    "AgentStatus",
+    "Deleted",
+    "Fleet",
+    "Halted",
+    "Health",
+    "LedgerCheck",
+    "LoggedEvent",
+    "Logs",
+    "MarketBook",
+    "Markets",
+    "Portfolio",
+    "Position",
+    "Positions",
+    "Published",
+    "Readiness",
+    "Reloaded",
+    "Scores",
+    "Sums",
+]
+
+
+class AgentStatus(AgentFacts):
+    """One agent and how it does; `spec` has the fields of an AgentSpec under the names of the wire."""
+
+    state: str
+    spec: dict[str, Any]
+
+
+class AgentList(TypedDict):
+    """Every agent."""
+
+    agents: list[AgentStatus]
+    total: int

@@ -1,0 +1,266 @@
+"""The commands that ask a running fleet, or tell it, something: over its REST API and its hub."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from supervisor.client import Gap
+from supervisor.console import Agent, Json, Token, Url, client, line, note, out, print_json, table
+from supervisor.event_line import clock, event_line
+
+if TYPE_CHECKING:
+    from supervisor.client.answers import LoggedEvent, Portfolio, Sums
+
+#: Events that `events` shows unless told from where on.
+_LATEST = 20
+
+_SUMS = ("cash", "value", "equity", "realised", "unrealised", "fees")
+
+
+class Switch(StrEnum):
+    """What the kill switch can be told."""
+
+    ON = "on"
+    FLATTEN = "flatten"
+    OFF = "off"
+
+
+def status(url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """Show the fleet: its mode, counts, profit and services."""
+    fleet = client(url, token).fleet()
+    if as_json:
+        return print_json(fleet)
+    states = ", ".join(f"{count} {state}" for state, count in fleet["agents"]["byState"].items() if count)
+    out.print(f"mode       {fleet['mode']}" + ("  (simulated venue)" if fleet["mode"] == "sandbox" else ""))
+    out.print(f"agents     {fleet['agents']['total']}: {states or 'none'}")
+    out.print(f"decisions  {fleet['totalDecisions']}")
+    out.print(f"trades     {fleet['totalTrades']}")
+    out.print(f"profit     {fleet['totalProfit']:.2f} pUSD realised, fees taken off")
+    out.print(f"exposure   {float(fleet['exposure']):.2f} pUSD")
+    services = table("service", "state", "restarts")
+    for service in fleet["services"]:
+        services.add_row(service["name"], service["state"], str(service["restarts"]))
+    return out.print(services)
+
+
+def portfolio(
+    positions: Annotated[bool, typer.Option("--positions", help="Show what is held, too.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show what every wallet and agent has, in pUSD, at the prices of now."""
+    found = client(url, token).portfolio()
+    if as_json:
+        return print_json(found)
+    books = table("wallet", "agent", *_SUMS, "positions")
+    for wallet in found["wallets"]:
+        for book in wallet["books"]:
+            books.add_row(wallet["wallet"], _owner(book), *_sums(book), str(len(book["positions"])))
+    books.add_row("all", "", *_sums(found["total"]), "")
+    out.print(books)
+    if unpriced := found["total"]["unpriced"]:
+        line(f"positions without a price, counted at what they have cost: {unpriced}")
+    return _print_positions(found) if positions else None
+
+
+def score(
+    by: Annotated[str, typer.Option(help="What makes a group: agent, strategy, model or category.")] = "agent",
+    markets: Annotated[
+        Path | None, typer.Option(help="Score the price on recorded markets (JSON lines, gzipped) instead; asks no fleet.")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show how good forecasts were beside the market's price; Brier scores, of which lower is better."""
+    from supervisor.score_report import baseline_table, baselines, score_table
+
+    if markets is not None:
+        prices = baselines(markets)
+        return print_json([asdict(each) for each in prices]) if as_json else out.print(baseline_table(prices))
+    found = client(url, token).scores(by)
+    if as_json:
+        return print_json(found)
+    if found["scores"]:
+        out.print(score_table(found["scores"]))
+    return out.print(f"forecasts whose markets have not resolved yet: {found['waiting']}")
+
+
+def events(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they happen, until Ctrl-C.")] = False,
+    agent: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
+    type: Annotated[str | None, typer.Option(help="Only this type, such as trade.")] = None,
+    after: Annotated[int | None, typer.Option(min=0, help="Begin after this seq; default: the newest 20.")] = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show the log, oldest first."""
+    api = client(url, token)
+    if after is not None:
+        found: Iterable[LoggedEvent] = api.events(after, agent, type)
+    elif agent or type:
+        found = deque(api.events(0, agent, type), maxlen=_LATEST)
+    else:
+        found = api.events(max(0, api.ready()["seq"] - _LATEST))
+    seq = after or 0
+    for event in found:
+        _print_event(event, as_json)
+        seq = event["seq"]
+    if follow:
+        for news in api.follow(seq, [type] if type else None, [agent] if agent else None):
+            if isinstance(news, Gap):
+                note(f"the log no longer has {news.start} to {news.end}")
+            else:
+                _print_event(news, as_json)
+
+
+def logs(
+    agent: Agent,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come, until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines.")] = 50,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an agent's process has logged, oldest first."""
+    api = client(url, token)
+    shown: dict[str, Any] | None = None
+    told: str | None = None
+    while True:
+        answer = api.logs(agent, 1000 if shown else limit)
+        lines = answer["logs"]
+        for each in lines[lines.index(shown) + 1 if shown in lines else 0 :]:
+            sentence = f"{clock(each['timestamp'])} {each['level']:<8} {each['message']}\n{each.get('exception', '')}".rstrip()
+            print_json(each) if as_json else out.print(sentence, markup=False)
+        if answer["note"] != told and (told := answer["note"]):
+            note(told)
+        shown = lines[-1] if lines else shown
+        if not follow:
+            return
+        time.sleep(1.0)
+
+
+def kill_switch(
+    switch: Annotated[Switch, typer.Argument(help="on stops all trading, flatten sells out too, off lifts it.")] = Switch.ON,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the log.")] = "thrown from the command line",
+    lift: Annotated[bool, typer.Option("--lift", help="The same as off.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Stop all trading and cancel all orders, or lift that."""
+    api = client(url, token)
+    off = lift or switch is Switch.OFF
+    answer = api.lift() if off else api.kill_switch(reason, flatten=switch is Switch.FLATTEN)
+    if as_json:
+        print_json(answer)
+    else:
+        out.print("trading is allowed again" if off else "all trading is stopped and all orders are cancelled")
+
+
+def reload(url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """Read the fleet file again: create the agents that are new, change those that it describes otherwise."""
+    answer = client(url, token).reload()
+    if as_json:
+        print_json(answer)
+        return
+    for what, ids in (("created", answer["created"]), ("changed", answer["changed"])):
+        out.print(f"{what}: {', '.join(ids) or 'none'}")
+
+
+def doctor(url: Url = None, token: Token = None, as_json: Json = False) -> None:
+    """Check the fleet: does it answer, is it ready, do its books equal the venue's to the micro-unit."""
+    api = client(url, token)
+    health, ready, check = api.health(), api.ready(), api.ledger_check()
+    fine = health["status"] == "ok" and ready["ready"] and check["ok"]
+    if as_json:
+        print_json({"ok": fine, "health": health, "ready": ready, "ledger": check})
+        raise typer.Exit(0 if fine else 1)
+    _finding(health["status"] == "ok", "the API answers")
+    _finding(
+        ready["ready"], "wallets reconciled, log followed, enabled agents started" if ready["ready"] else json.dumps(ready)
+    )
+    for wallet in check["wallets"]:
+        cash = f"{wallet['venueCash']} pUSD at the venue, {wallet['ledgerCash']} in the books"
+        held = f"{len(wallet['positions'])} positions, {len(wallet['pending'])} fills pending"
+        _finding(not wallet["differences"], f"wallet {wallet['address']}: {cash}, {held}")
+        for difference in wallet["differences"]:
+            out.print(f"       {json.dumps(difference)}")
+    raise typer.Exit(0 if fine else 1)
+
+
+def _control(action: str) -> Callable[..., None]:
+    def run(agent: Agent, url: Url = None, token: Token = None, as_json: Json = False) -> None:
+        status = client(url, token).control(agent, action)
+        if as_json:
+            print_json(status)
+        else:
+            out.print(f"{agent} is {status['state']} (life {status['incarnation']})")
+
+    return run
+
+
+_CONTROLS = {
+    "start": "Start one agent.",
+    "stop": "Stop one agent and cancel its orders.",
+    "pause": "Pause one agent and cancel its quotes.",
+    "resume": "Let a paused or quarantined agent go on.",
+    "restart": "Stop one agent and start it again.",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make them commands of an application."""
+    for command in (status, portfolio, score, events, logs):
+        app.command()(command)
+    for action, about in _CONTROLS.items():
+        app.command(action, help=about)(_control(action))
+    app.command("kill-switch")(kill_switch)
+    for command in (reload, doctor):
+        app.command()(command)
+
+
+def _owner(book: Any) -> str:
+    return book["agentId"] or "(unallocated)"
+
+
+def _sums(sums: "Sums") -> list[str]:
+    return [f"{float(sums[name]):.2f}" for name in _SUMS]  # type: ignore[literal-required]
+
+
+def _print_positions(found: "Portfolio") -> None:
+    held = table("agent", "size", "outcome", "average", "price", "unrealised", "market")
+    for wallet in found["wallets"]:
+        for book in wallet["books"]:
+            for each in book["positions"]:
+                unrealised = each["unrealised"]
+                held.add_row(
+                    _owner(book),
+                    each["size"],
+                    each["outcome"] or "?",
+                    each["averagePrice"],
+                    each["price"] or "?",
+                    "?" if unrealised is None else f"{float(unrealised):.2f}",
+                    each["marketQuestion"] or each["tokenId"],
+                )
+    out.print(held)
+
+
+def _print_event(event: "LoggedEvent", as_json: bool) -> None:
+    if as_json:
+        print_json(event, indent=None)
+    else:
+        line(event_line(event))
+
+
+def _finding(fine: bool, sentence: str) -> None:
+    line(f"{'ok  ' if fine else 'FAIL'}   {sentence}")

@@ -1,0 +1,117 @@
+"""The commands that talk to a fleet, each in a process of its own, against the real application."""
+
+import asyncio
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from agents.events import Type
+from tests.contract.api.served import Served
+
+SPEC = {"id": "a", "strategy": "momentum", "enabled": False, "params": {"window": 5}, "budget": 50}
+
+
+async def polyfleet(fleet: Served, *arguments: str, said: str = "", **environment: str) -> tuple[int | None, str, str]:
+    """Run a command; return its exit code, what it printed and what it said of errors. `said` is its input."""
+    command = (sys.executable, "-m", "supervisor", *arguments)
+    own = {name: value for name, value in os.environ.items() if name not in ("VISUAL", "EDITOR")}
+    settings = own | {"POLYFLEET_URL": fleet.url} | environment
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=settings)
+    printed, errors = await process.communicate(said.encode())
+    return process.returncode, printed.decode(), errors.decode()
+
+
+def editor(folder: Path, script: str) -> str:
+    """Return an editor that does what a script says, with the file as $1."""
+    program = folder / "editor"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return str(program)
+
+
+async def test_an_agent_is_created_changed_cloned_and_deleted(fleet: Served, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("id: a\nstrategy: momentum\nenabled: false\nparams: {window: 5}\n")
+    assert await polyfleet(fleet, "agents", "create", str(file)) == (0, "a was created; it is stopped\n", "")
+    changed = ("agents", "edit", "a", "--set", "params.window=7", "--set", "maxTradeAmount=20", "--json")
+    code, printed, _ = await polyfleet(fleet, *changed)
+    spec = json.loads(printed)["spec"]
+    assert (code, spec["params"]["window"], spec["maxTradeAmount"]) == (0, 7, 20)
+    assert (await polyfleet(fleet, "agents", "clone", "a", "b", "--set", "budget=9"))[0] == 0
+    code, printed, _ = await polyfleet(fleet, "agents", "--json")
+    assert [(agent["id"], agent["spec"]["budget"]) for agent in json.loads(printed)["agents"]] == [("a", 1000), ("b", 9)]
+    _, printed, _ = await polyfleet(fleet, "agents")
+    assert [line.split()[0] for line in printed.splitlines()] == ["agent", "a", "b"]
+    code, _, error = await polyfleet(fleet, "agents", "delete", "b", said="n\n")
+    assert (code, error) == (1, "Delete b (momentum, stopped)? [y/N]: polyfleet: nothing was done\n")
+    assert (await polyfleet(fleet, "agents", "delete", "b", said="y\n"))[:2] == (0, "b was deleted\n")
+    assert (await polyfleet(fleet, "agents", "delete", "a", "--yes"))[:2] == (0, "a was deleted\n")
+
+
+async def test_what_is_wrong_is_said_in_one_sentence(fleet: Served) -> None:
+    for arguments, said, code, sentence in (
+        (("agents", "create", "-"), "id: a\n  strategy: x", 2, "the input, line 2: not valid YAML"),
+        (("agents", "create", "-"), "[]", 2, "the input must be fields of an agent"),
+        (("agents", "create", "-"), json.dumps(SPEC | {"strategy": "astrology"}), 2, "strategy: there is no 'astrology'"),
+        (("agents", "create", "nowhere.yaml"), "", 2, "file nowhere.yaml cannot be read: No such file or directory"),
+        (("agents", "clone", "nobody", "b"), "", 1, "There is no agent 'nobody'"),
+        (("agents", "--json", "delete", "a"), "", 2, "give --json after delete"),
+        (("kill-switch", "maybe"), "", 2, "Invalid value for 'switch'"),
+    ):
+        found, printed, error = await polyfleet(fleet, *arguments, said=said)
+        assert (found, printed) == (code, ""), (arguments, error)
+        assert error.startswith(f"polyfleet: {sentence}")
+        assert error.count("\n") == 1
+
+
+async def test_a_spec_is_edited_until_the_fleet_takes_it(fleet: Served, tmp_path: Path) -> None:
+    await fleet.stand.supervisor.create(SPEC)
+    await fleet.context.settle(await fleet.ledger.head())
+    # The first time a wrong value, the second time, in the same text, a right one.
+    script = 'if grep -q "budget: 50" "$1"; then sed -i "s/budget: .*/budget: much/" "$1"; else sed -i s/much/60/ "$1"; fi'
+    code, printed, error = await polyfleet(fleet, "agents", "edit", "a", "--json", said="y\n", EDITOR=editor(tmp_path, script))
+    assert (code, json.loads(printed)["spec"]["budget"]) == (0, 60)
+    assert error.startswith("polyfleet: budget: ")
+    code, printed, error = await polyfleet(fleet, "agents", "edit", "a", EDITOR="true")
+    assert (code, printed, error) == (0, "", "polyfleet: nothing was changed\n")
+    code, _, error = await polyfleet(fleet, "agents", "edit", "a", EDITOR="/nowhere/editor")
+    assert (code, "cannot be run" in error) == (2, True)
+    assert (await polyfleet(fleet, "agents", "edit", "a", EDITOR="false"))[0] == 1
+
+
+async def test_the_portfolio_shows_books_and_positions(fleet: Served) -> None:
+    await fleet.stand.supervisor.create(SPEC | {"id": "default"})
+    await fleet.context.settle((await fleet.agent.log(Type.TRADE))[-1])
+    code, printed, _ = await polyfleet(fleet, "portfolio", "--positions")
+    words = [line.split() for line in printed.splitlines()]
+    assert code == 0
+    assert words[0] == ["wallet", "agent", "cash", "value", "equity", "realised", "unrealised", "fees", "positions"]
+    assert ["main", "default", "47.49", "2.50", "49.99", "-0.01", "0.00", "0.01", "1"] in words
+    assert any(line[:3] == ["default", "5", "Yes"] for line in words)
+    _, printed, _ = await polyfleet(fleet, "portfolio", "--json")
+    assert json.loads(printed)["total"]["fees"] == "0.01"
+
+
+async def test_the_kill_switch_goes_on_and_off(fleet: Served) -> None:
+    code, printed, _ = await polyfleet(fleet, "kill-switch", "on", "--reason", "a test", "--json")
+    assert (code, json.loads(printed)["halted"]) == (0, "a test")
+    assert await polyfleet(fleet, "kill-switch", "off") == (0, "trading is allowed again\n", "")
+    assert fleet.context.state.halted is None
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+async def test_a_closed_pipe_ends_it_quietly(fleet: Served, options: list[str]) -> None:
+    await fleet.agent.log(*[Type.INFO] * 3000)
+    command = [sys.executable, "-m", "supervisor", "events", "--after", "0", "--url", fleet.url, *options]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    await process.stdout.readline()
+    process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+    async with asyncio.timeout(60):
+        assert (await process.stderr.read(), await process.wait()) == (b"", 0)
