@@ -28,7 +28,7 @@ class Fleet:
     """Replicas of one fleet, of which each has a context of its own."""
 
     def __init__(self, ledger: LedgerService) -> None:
-        self.stand = Stand(ledger, {"POLYFLEET_RATE_LIMIT_CONTROL": "off"})
+        self.stand = Stand(ledger, {"POLYFLEET_RATE_LIMIT_CONTROL": "off", "POLYFLEET_RATE_LIMIT_READ": "off"})
         self.contexts: list[FleetContext] = []
         self._stack = AsyncExitStack()
 
