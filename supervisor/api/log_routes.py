@@ -14,6 +14,7 @@ from supervisor.api.context import FleetContext
 from supervisor.api.publications import Publication, event_of
 from supervisor.api.strict_json import StrictRoute
 
+Service = Annotated[str, Path(max_length=100, description="The service's name, as in /api/fleet.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 
 
@@ -74,7 +75,7 @@ def log_routes(context: FleetContext) -> APIRouter:
         return {"success": True, "id": event_id, "seq": seq}
 
     @router.get("/api/services/{name}/logs")
-    async def service_logs(name: Annotated[str, Path(max_length=100, description="As in /api/fleet.")], limit: Limit = 100) -> Logs:
+    async def service_logs(name: Service, limit: Limit = 100) -> Logs:
         """Return the newest lines that a service has logged on the machine of the data directory, oldest first."""
         known = {naming.SUPERVISOR, *context.state.services}
         if name not in known:
