@@ -14,6 +14,7 @@ from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
+from actors.brokerage.sell_out import SellingOut
 from actors.brokerage.wallet_key import read_key
 from actors.polymarket.account import VenueOrder, VenueTrade
 from actors.polymarket.trading import TradingSession
@@ -68,6 +69,8 @@ class BrokerService:
         self._recovery = Recovery(self._desk, self._booking)
         self._redemption = Redemption(self._desk, self._booking)
         self._check = Check(self._desk, self._booking)
+        self._selling = SellingOut(self._desk, self._entry)
+        self._sale: asyncio.Task[None] | None = None
         self._updates: asyncio.Queue[VenueOrder | VenueTrade] = asyncio.Queue()
         self._tasks: list[asyncio.Task[Any]] = []
         self._ready = False
@@ -130,6 +133,10 @@ class BrokerService:
     async def halt(self, reason: str | None) -> None:
         """Refuse all new orders for a reason, or lift that with None."""
         self._entry.halt(reason)
+        if reason is not None and not self._ready:
+            # It settles first what is open and cancels nothing by its books yet; the venue can do it by its own.
+            with suppress(PolyfleetError):
+                await self._desk.venue.cancel_all()
 
     async def check(self) -> dict[str, Any]:
         """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
@@ -195,6 +202,8 @@ class BrokerService:
         desk.connected(session)
         channel = self._spawn(self._listen(session))
         try:
+            if self._entry.halted is not None:
+                await session.cancel_all()
             await self._settle()
             self._ready = True
             log.info("%s is ready", desk.name)
@@ -224,6 +233,9 @@ class BrokerService:
             await self._desk.clock.now()
             await self._recovery.settle_unknown()
             await self._pay_out()
+            if self._sale is None or self._sale.done():
+                # Beside the rest: a sale may take its time, and is not to be cut off by a lost connection.
+                self._sale = self._spawn(self._sell_out())
             if time.monotonic() - reconciled > _RECONCILE:
                 await self._recovery.reconcile()
                 await self._watch()
@@ -247,6 +259,14 @@ class BrokerService:
                 log.warning("market %s is not paid out yet: %s", condition_id, error)
                 pause = _PAYOUT_RETRY
             self._payout_after[condition_id] = time.monotonic() + pause
+
+    async def _sell_out(self) -> None:
+        try:
+            await self._selling.work()
+        except PolyfleetError as error:
+            log.warning("%s could not sell out: %s", self._desk.name, error)
+        except Exception:
+            log.exception("%s failed to sell out", self._desk.name)
 
     async def _watch(self) -> None:
         """Ask the feed to follow the markets in which the wallet holds shares, until they resolve."""

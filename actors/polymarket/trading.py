@@ -153,6 +153,11 @@ class TradingSession:
             refused.update({str(order_id): reason for order_id, reason in reply.not_canceled.items()})
         return done, refused
 
+    async def cancel_all(self) -> set[str]:
+        """Cancel every open order of the wallet in one request, whoever placed it; return those that are cancelled."""
+        with _translated("cancelling all orders"):
+            return set(map(str, (await self._client.cancel_all()).canceled))
+
     async def cash(self) -> Micro:
         """Return the wallet's pUSD."""
         with _translated("asking for the balance"):
