@@ -12,6 +12,7 @@ from actors.brokerage.booking import Booking
 from actors.brokerage.check import Check
 from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
+from actors.brokerage.heartbeat import Heartbeat, heartbeat_from
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
 from actors.brokerage.sell_out import SellingOut
@@ -70,7 +71,7 @@ class BrokerService:
         self._redemption = Redemption(self._desk, self._booking)
         self._check = Check(self._desk, self._booking)
         self._selling = SellingOut(self._desk, self._entry)
-        self._sale: asyncio.Task[None] | None = None
+        self._heartbeat = Heartbeat(self._desk, on=heartbeat_from())
         self._updates: asyncio.Queue[VenueOrder | VenueTrade] = asyncio.Queue()
         self._tasks: list[asyncio.Task[Any]] = []
         self._ready = False
@@ -201,9 +202,12 @@ class BrokerService:
         await desk.clock.now()
         desk.connected(session)
         channel = self._spawn(self._listen(session))
+        beating: asyncio.Task[None] | None = None
         try:
             if self._entry.halted is not None:
                 await session.cancel_all()
+            await self._heartbeat.begin()
+            beating = self._spawn(self._heartbeat.run())
             await self._settle()
             self._ready = True
             log.info("%s is ready", desk.name)
@@ -211,6 +215,8 @@ class BrokerService:
         finally:
             desk.disconnected("it is connecting again")
             channel.cancel()
+            if beating is not None:
+                beating.cancel()
             with suppress(asyncio.CancelledError, PolyfleetError):
                 await channel
             await session.close()
@@ -233,9 +239,10 @@ class BrokerService:
             await self._desk.clock.now()
             await self._recovery.settle_unknown()
             await self._pay_out()
-            if self._sale is None or self._sale.done():
-                # Beside the rest: a sale may take its time, and is not to be cut off by a lost connection.
-                self._sale = self._spawn(self._sell_out())
+            self._selling.look(self._spawn)
+            if self._heartbeat.lapsed:
+                await self._recovery.reconcile()
+                await self._heartbeat.tell()
             if time.monotonic() - reconciled > _RECONCILE:
                 await self._recovery.reconcile()
                 await self._watch()
@@ -259,14 +266,6 @@ class BrokerService:
                 log.warning("market %s is not paid out yet: %s", condition_id, error)
                 pause = _PAYOUT_RETRY
             self._payout_after[condition_id] = time.monotonic() + pause
-
-    async def _sell_out(self) -> None:
-        try:
-            await self._selling.work()
-        except PolyfleetError as error:
-            log.warning("%s could not sell out: %s", self._desk.name, error)
-        except Exception:
-            log.exception("%s failed to sell out", self._desk.name)
 
     async def _watch(self) -> None:
         """Ask the feed to follow the markets in which the wallet holds shares, until they resolve."""

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
@@ -40,6 +42,7 @@ class SellingOut:
     def __init__(self, desk: Desk, entry: Entry) -> None:
         self._desk = desk
         self._entry = entry
+        self._task: asyncio.Task[None] | None = None
         self._since = 0
         #: What the log was told of this, or None.
         self._told: SellOut | None = None
@@ -47,8 +50,21 @@ class SellingOut:
         self._due = 0.0
         self._pause = _SHORTEST_PAUSE
 
-    async def work(self) -> None:
-        """Go once over what is held, if the kill switch sells out and it is time; what fails is tried again later."""
+    def look(self, spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]) -> None:
+        """Begin to go over what is held, unless that is being done; a lost connection does not cut it off."""
+        if self._task is None or self._task.done():
+            self._task = spawn(self._look())
+
+    async def _look(self) -> None:
+        try:
+            await self._work()
+        except PolyfleetError as error:
+            log.warning("%s could not sell out: %s", self._desk.name, error)
+        except Exception:
+            log.exception("%s failed to sell out", self._desk.name)
+
+    async def _work(self) -> None:
+        """Go once over it, if the kill switch sells out and it is time; what fails is tried again later."""
         since = self._desk.fleet.flattening
         if since != self._since:
             self._since, self._due, self._pause = since, 0.0, _SHORTEST_PAUSE
