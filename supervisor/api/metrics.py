@@ -162,7 +162,7 @@ class _Figures(Collector):
         depths: dict[tuple[str, str], int] = {}
         for owner, queues in self._queues.items():
             # Of the API's replicas, whose names change with every start, the one that is furthest behind.
-            service = "rest" if owner.startswith("rest:") else owner
+            service = owner.partition(":")[0] if owner.startswith(("rest:", "dashboard:")) else owner
             for queue, depth in queues.items():
                 depths[service, queue] = max(depth, depths.get((service, queue), 0))
         family = GaugeMetricFamily("polyfleet_queue_depth", about, labels=["service", "queue"])

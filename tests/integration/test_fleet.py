@@ -131,7 +131,7 @@ def test_an_agent_is_created_changed_while_it_runs_and_deleted(fleet: Fleet) -> 
     assert "windw" in refused.json()["error"]
     assert fleet.api.delete("/api/agents/newcomer").status_code == 200
     assert "newcomer" not in fleet.agents()
-    assert not psutil.pid_exists(running["pid"])
+    fleet.until(lambda: not psutil.pid_exists(running["pid"]), 10)
     check(fleet)
 
 

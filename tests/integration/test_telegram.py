@@ -51,9 +51,9 @@ class Bot:
         """Return a moment by which a message with that text had been sent, after so many others."""
         return time.time() if any(text in each["shown"] for each in self.server.sent[after:]) else None
 
-    def hears(self, fleet: Fleet, text: str) -> None:
-        """Wait for a message with that text."""
-        fleet.until(lambda: self.told(text), 90)
+    def hears(self, fleet: Fleet, text: str, after: int = 0) -> None:
+        """Wait for a message with that text, after so many others."""
+        fleet.until(lambda: self.told(text, after), 90)
 
     def _run(self) -> None:
         self._loop.run_until_complete(self._serve())
@@ -183,8 +183,9 @@ def test_a_killed_notifier_loses_nothing_and_the_token_is_in_one_file(bot: Bot, 
     api = bot.server
     os.kill(fleet.pid_of("notifier"), signal.SIGKILL)
     fleet.until(lambda: fleet.service("notifier")["restarts"] == 1)
+    already = len(api.sent)
     bot.say("/pause default")
-    bot.hears(fleet, "default is paused")
+    bot.hears(fleet, "default is paused", already)
     assert fleet.agents()["default"]["state"] == "paused"
 
     began = next(each["seq"] for each in fleet.events(type="telegram"))
