@@ -123,7 +123,7 @@ class Redemption:
         desk = self._desk
         assert market.payouts is not None
         return [
-            _line(owner, token_id, position.size, notional(position.size, payout))
+            _line(owner, token_id, position.size, notional(position.size, payout), position.cost)
             for owner, book in sorted(desk.portfolio.wallets.get(desk.wallet.name, {}).items())
             for token_id, payout in zip(market.tokens, market.payouts, strict=True)
             if (position := book.positions.get(token_id)) and position.size
@@ -148,5 +148,6 @@ class Redemption:
         return desk.source.event(Type.RESOLUTION, data)
 
 
-def _line(owner: str, token_id: str, size: Micro, payout: Micro) -> dict[str, str]:
-    return {"agentId": owner, "tokenId": token_id, "size": text(size), "payout": text(payout)}
+def _line(owner: str, token_id: str, size: Micro, payout: Micro, basis: Micro = 0) -> dict[str, str]:
+    amounts = {"size": size, "payout": payout, "basis": basis, "realised": payout - basis}
+    return {"agentId": owner, "tokenId": token_id} | {name: text(amount) for name, amount in amounts.items()}

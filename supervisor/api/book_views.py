@@ -7,10 +7,10 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from agents.fleet import FleetState
+from agents.lots import Position as Held
 from agents.model import Side
 from agents.money import ONE, Micro, micro, notional, text
 from agents.portfolio import UNALLOCATED, Book
-from agents.portfolio import Position as Held
 from supervisor.api.market_views import Exact, Quote, maybe_text
 
 
