@@ -69,21 +69,27 @@ async def test_the_portfolio_adds_up(api: Api, stand: Stand, context: FleetConte
         "confirmedCash": "1000",
         "pendingCash": "-2.51",
         "cost": "2.5",
-        "value": "2.5",
-        "equity": "999.99",
+        "value": "2.4",
+        "equity": "999.89",
         "realised": "-0.01",
-        "unrealised": "0",
+        "unrealised": "-0.1",
+        "redeemable": "0",
         "fees": "0.01",
         "unpriced": 0,
     }
     assert (portfolio["seq"], portfolio["total"]) == (3, sums)
     [wallet] = portfolio["wallets"]
-    assert (wallet["wallet"], wallet["address"], wallet["equity"]) == ("main", "0xw", "999.99")
+    assert (wallet["wallet"], wallet["address"], wallet["equity"]) == ("main", "0xw", "999.89")
     assert [(book["agentId"], book["unallocated"], book["budget"], book["cash"]) for book in wallet["books"]] == [
         (None, True, "0", "900"),
         ("default", False, "100", "97.49"),
     ]
     assert [position["tokenId"] for position in wallet["books"][1]["positions"]] == ["101"]
+    at_stake = {"cost": "2.5", "value": "2.4", "positions": 1}
+    assert portfolio["exposure"] == {
+        "byEvent": [{"eventId": "0xc1", "eventTitle": "Will it rain on day 1?"} | at_stake],
+        "byCategory": [{"category": "weather"} | at_stake],
+    }
 
 
 async def test_a_position_without_a_price_counts_at_its_cost_and_is_said_so(
@@ -100,7 +106,9 @@ async def test_a_resolved_market_is_worth_what_it_paid(api: Api, stand: Stand, c
     await trade(stand, context)
     await stand.supervisor.store(Type.RESOLUTION, {"conditionId": "0xc1", "payouts": {"101": "1", "102": "0"}})
     await context.settle(await stand.ledger.head())
-    assert (await api.get("/api/portfolio")).json()["total"]["value"] == "5"
+    portfolio = (await api.get("/api/portfolio")).json()
+    assert (portfolio["total"]["value"], portfolio["total"]["redeemable"]) == ("5", "5")
+    assert portfolio["exposure"] == {"byEvent": [], "byCategory": []}
     stand.feed.gone = True
     assert (await api.get("/api/portfolio")).json()["total"]["value"] == "5"
 
