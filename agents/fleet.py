@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.audit import Answers
+from agents.equity import Equity
 from agents.events import Event, Type
 from agents.forecasting.spend import Spend
 from agents.forecasting.track import TrackRecord
@@ -54,6 +55,8 @@ class FleetState:
     agents: dict[str, AgentRecord] = field(default_factory=dict)
     services: dict[str, ServiceRecord] = field(default_factory=dict)
     portfolio: Portfolio = field(default_factory=Portfolio)
+    #: What the books were worth over time.
+    equity: Equity = field(default_factory=Equity)
     #: The forecasts of the agents that there are, and what came of them.
     record: TrackRecord = field(default_factory=TrackRecord)
     #: What language models have cost.
@@ -86,6 +89,7 @@ class FleetState:
             return
         self.seq = event.seq
         self.portfolio.apply(event)
+        self.equity.apply(event)
         self.spend.apply(event)
         self.answers.apply(event)
         agent = self.agents.get(event.agent_id) if event.agent_id else None

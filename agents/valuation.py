@@ -1,7 +1,7 @@
 """What books are worth: at their payout what is resolved, at the best bid what is long, and what is not sure is said."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -70,6 +70,11 @@ class Figures:
     fees: Micro = 0
     redeemable: Micro = 0
     unpriced: int = 0
+
+    def add(self, other: "Figures") -> None:
+        """Add others."""
+        for part in fields(self):
+            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
 
     @property
     def equity(self) -> Micro:
