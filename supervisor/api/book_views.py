@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from agents.equity import Curve
 from agents.fleet import FleetState
 from agents.lots import Position as Held
 from agents.model import Side
@@ -64,6 +65,7 @@ class Sums(TypedDict):
     redeemable: Exact
     fees: Exact
     unpriced: int
+    drawdown: Annotated[Exact | None, Field(description="The deepest fall of profit so far; null: nothing was sampled yet.")]
 
 
 class OwnerBook(Sums):
@@ -150,13 +152,13 @@ def portfolio(state: FleetState, quoted: Mapping[str, Quote]) -> Portfolio:
             {
                 "wallet": wallet,
                 "address": state.addresses.get(wallet),
-                **views.sums(owned),
+                **views.sums(owned, state.equity.wallets.get(wallet)),
                 "books": [views.book(*book) for book in owned],
             }
         )
     return {
         "seq": state.seq,
-        "total": views.sums(everything),
+        "total": views.sums(everything, state.equity.fleet),
         "exposure": views.exposure(book for _, _, book in everything),
         "wallets": wallets,
     }
@@ -168,6 +170,7 @@ class _Views:
     def __init__(self, state: FleetState, quoted: Mapping[str, Quote]) -> None:
         self._quoted = quoted
         self._valuation = Valuation(state, quoted)
+        self._agents = state.equity.agents
         #: What is not settled: shares by wallet, owner and token, cash by wallet and owner.
         self._shares: defaultdict[tuple[str, str, str], Micro] = defaultdict(int)
         self._cash: defaultdict[tuple[str, str], Micro] = defaultdict(int)
@@ -213,13 +216,13 @@ class _Views:
             "agentId": owner or None,
             "unallocated": owner == UNALLOCATED,
             "budget": text(book.allocated),
-            **self.sums([(wallet, owner, book)]),
+            **self.sums([(wallet, owner, book)], self._agents.get(owner)),
             "positions": [
                 self.position(wallet, owner, token, held) for token, held in sorted(book.positions.items()) if held.size
             ],
         }
 
-    def sums(self, owned: Iterable[_Owned]) -> Sums:
+    def sums(self, owned: Iterable[_Owned], curve: Curve | None) -> Sums:
         books = list(owned)
         found = self._valuation.figures(book for _, _, book in books)
         pending = sum(self._cash[wallet, owner] for wallet, owner, _ in books)
@@ -235,6 +238,7 @@ class _Views:
             "redeemable": text(found.redeemable),
             "fees": text(found.fees),
             "unpriced": found.unpriced,
+            "drawdown": text(curve.drawdown) if curve and curve.points else None,
         }
 
     def exposure(self, books: Iterable[Book]) -> Exposure:

@@ -76,6 +76,7 @@ async def test_the_portfolio_adds_up(api: Api, stand: Stand, context: FleetConte
         "redeemable": "0",
         "fees": "0.01",
         "unpriced": 0,
+        "drawdown": None,
     }
     assert (portfolio["seq"], portfolio["total"]) == (3, sums)
     [wallet] = portfolio["wallets"]
