@@ -173,6 +173,19 @@ def redemption_data(
     return resolution_data(market, venue_time=venue_time) | {"wallet": wallet, "redeemed": redeemed, "txHash": tx_hash}
 
 
+def stuck_data(*, wallet: str, condition_id: str, question: str, attempts: int, reason: str) -> dict[str, Any]:
+    """Return the data of the `info` that says why a resolved market is not paid out, after so many attempts."""
+    return {
+        "kind": "redemption",
+        "wallet": wallet,
+        "conditionId": condition_id,
+        "marketQuestion": question,
+        "attempts": attempts,
+        "reason": reason,
+        "message": f"{question or condition_id} is not paid out after {attempts} attempts: {reason}",
+    }
+
+
 def deposit_data(
     *, wallet: str, address: str, cash: Micro, reason: str, shares: Mapping[str, Micro] | None = None
 ) -> dict[str, Any]:

@@ -48,6 +48,15 @@ class ServiceRecord:
 
 
 @dataclass(slots=True)
+class Stuck:
+    """Why a resolved market is not paid out, after so many attempts, and since when that is known (wall milliseconds)."""
+
+    reason: str
+    attempts: int
+    since: int
+
+
+@dataclass(slots=True)
 class FleetState:
     """All that the log says of the fleet up to `seq`."""
 
@@ -69,6 +78,8 @@ class FleetState:
     resolutions: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Wallet name to the transactions of the payouts that are booked.
     payouts: dict[str, set[str]] = field(default_factory=dict)
+    #: Wallet name to the resolved markets, by condition id, whose payout fails.
+    stuck: dict[str, dict[str, Stuck]] = field(default_factory=dict)
     #: Wallet name to address.
     addresses: dict[str, str] = field(default_factory=dict)
     #: What requests with an idempotency key were answered.
@@ -114,10 +125,9 @@ class FleetState:
                 self.record.apply(event)
             case Type.RESOLUTION if "redeemed" in data:
                 self.payouts.setdefault(data["wallet"], set()).add(data["txHash"])
-            case Type.INFO if data.get("kind") == "service":
-                self._service(data)
-            case Type.INFO if data.get("kind") == "deposit":
-                self.addresses[data["wallet"]] = data["address"]
+                self.stuck.get(data["wallet"], {}).pop(data.get("conditionId", ""), None)
+            case Type.INFO:
+                self._info(event)
 
     def _agent(self, event: Event, agent_id: str, agent: AgentRecord | None) -> None:
         data = event.data
@@ -146,8 +156,18 @@ class FleetState:
         agent.started_at = data["startedAt"]
         agent.last_error = data["lastError"]
 
-    def _service(self, data: dict[str, Any]) -> None:
-        self.services[data["name"]] = ServiceRecord(data["state"], data["restarts"], data["pid"])
+    def _info(self, event: Event) -> None:
+        data = event.data
+        match data.get("kind"):
+            case "service":
+                self.services[data["name"]] = ServiceRecord(data["state"], data["restarts"], data["pid"])
+            case "deposit":
+                self.addresses[data["wallet"]] = data["address"]
+            case "redemption":
+                known = self.stuck.setdefault(data["wallet"], {})
+                before = known.get(data["conditionId"])
+                since = before.since if before else event.timestamp
+                known[data["conditionId"]] = Stuck(data["reason"], data["attempts"], since)
 
 
 def agent_data(record: AgentRecord, change: str, *, with_spec: bool = False) -> dict[str, Any]:
