@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -15,6 +15,7 @@ from agents.money import ONE, Micro, notional, text
 from agents.portfolio import UNALLOCATED, Book
 from agents.valuation import PriceSource, Quote, Valuation
 from supervisor.api.market_views import Exact, maybe_text
+from supervisor.api.stake_views import Exposure, Redemption, exposure, redemptions
 
 
 class Position(TypedDict):
@@ -85,44 +86,15 @@ class WalletBooks(Sums):
     books: list[OwnerBook]
 
 
-class Exposed(TypedDict):
-    """What is at stake in markets that have not resolved: what it has cost and what it is worth."""
-
-    cost: Exact
-    value: Exact
-    positions: int
-
-
-class EventExposure(Exposed):
-    """What is at stake in one event; null: the feed does not know whose the shares are."""
-
-    eventId: str | None
-    eventTitle: str | None
-
-
-class CategoryExposure(Exposed):
-    """What is at stake in one category: the first tag of a market. Empty: it has none; null: the feed does not know it."""
-
-    category: str | None
-
-
-class Exposure(TypedDict):
-    """What is at stake, the dearest first."""
-
-    byEvent: list[EventExposure]
-    byCategory: list[CategoryExposure]
-
-
 class Portfolio(TypedDict):
-    """All books as of `seq`."""
+    """All books as of `seq`, and what is to be paid out."""
 
     seq: int
     total: Sums
+    redemptions: list[Redemption]
     exposure: Exposure
     wallets: list[WalletBooks]
 
-
-_K = TypeVar("_K")
 
 #: A book with its wallet and owner.
 _Owned = tuple[str, str, Book]
@@ -159,7 +131,8 @@ def portfolio(state: FleetState, quoted: Mapping[str, Quote]) -> Portfolio:
     return {
         "seq": state.seq,
         "total": views.sums(everything, state.equity.fleet),
-        "exposure": views.exposure(book for _, _, book in everything),
+        "redemptions": redemptions(state, views.valuation),
+        "exposure": exposure(views.valuation, (book for _, _, book in everything)),
         "wallets": wallets,
     }
 
@@ -168,9 +141,9 @@ class _Views:
     """Makes the views of one folded log at one set of quotes."""
 
     def __init__(self, state: FleetState, quoted: Mapping[str, Quote]) -> None:
+        self._state = state
         self._quoted = quoted
-        self._valuation = Valuation(state, quoted)
-        self._agents = state.equity.agents
+        self.valuation = Valuation(state, quoted)
         #: What is not settled: shares by wallet, owner and token, cash by wallet and owner.
         self._shares: defaultdict[tuple[str, str, str], Micro] = defaultdict(int)
         self._cash: defaultdict[tuple[str, str], Micro] = defaultdict(int)
@@ -181,7 +154,7 @@ class _Views:
 
     def position(self, wallet: str, owner: str, token: str, held: Held) -> Position:
         quote = self._quoted.get(token)
-        price = self._valuation.price(token, held.size)
+        price = self.valuation.price(token, held.size)
         value = None if price.amount is None else notional(held.size, price.amount)
         pending = self._shares[wallet, owner, token]
         event, title = quote.event if quote else (None, None)
@@ -204,7 +177,7 @@ class _Views:
             "price": maybe_text(price.amount),
             "priceSource": price.source,
             "value": maybe_text(value),
-            "redeemable": text(self._valuation.redeemable(token, held.size)),
+            "redeemable": text(self.valuation.redeemable(token, held.size)),
             "realised": text(held.profit),
             "unrealised": None if value is None else text(value - held.cost),
             "fees": text(held.fees),
@@ -216,7 +189,7 @@ class _Views:
             "agentId": owner or None,
             "unallocated": owner == UNALLOCATED,
             "budget": text(book.allocated),
-            **self.sums([(wallet, owner, book)], self._agents.get(owner)),
+            **self.sums([(wallet, owner, book)], self._state.equity.agents.get(owner)),
             "positions": [
                 self.position(wallet, owner, token, held) for token, held in sorted(book.positions.items()) if held.size
             ],
@@ -224,7 +197,7 @@ class _Views:
 
     def sums(self, owned: Iterable[_Owned], curve: Curve | None) -> Sums:
         books = list(owned)
-        found = self._valuation.figures(book for _, _, book in books)
+        found = self.valuation.figures(book for _, _, book in books)
         pending = sum(self._cash[wallet, owner] for wallet, owner, _ in books)
         return {
             "cash": text(found.cash),
@@ -240,32 +213,3 @@ class _Views:
             "unpriced": found.unpriced,
             "drawdown": text(curve.drawdown) if curve and curve.points else None,
         }
-
-    def exposure(self, books: Iterable[Book]) -> Exposure:
-        events: dict[tuple[str | None, str | None], list[Micro]] = {}
-        categories: dict[str | None, list[Micro]] = {}
-        for book in books:
-            for token, held in book.positions.items():
-                if not held.size or self._valuation.payout(token) is not None:
-                    continue
-                quote, price = self._quoted.get(token), self._valuation.price(token, held.size).amount
-                added = held.cost, held.cost if price is None else notional(held.size, price), 1
-                _add(events.setdefault(quote.event if quote else (None, None), [0, 0, 0]), added)
-                _add(categories.setdefault(quote.category if quote else None, [0, 0, 0]), added)
-        return {
-            "byEvent": [{"eventId": id, "eventTitle": title, **_exposed(sums)} for (id, title), sums in _dearest(events)],
-            "byCategory": [{"category": name, **_exposed(sums)} for name, sums in _dearest(categories)],
-        }
-
-
-def _add(sums: list[Micro], more: Iterable[Micro]) -> None:
-    sums[:] = [a + b for a, b in zip(sums, more, strict=True)]
-
-
-def _dearest(groups: Mapping[_K, list[Micro]]) -> list[tuple[_K, list[Micro]]]:
-    return sorted(groups.items(), key=lambda group: (-group[1][0], str(group[0])))
-
-
-def _exposed(sums: list[Micro]) -> Exposed:
-    cost, value, count = sums
-    return {"cost": text(cost), "value": text(value), "positions": count}

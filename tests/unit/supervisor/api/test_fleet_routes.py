@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from agents.events import Type
-from agents.facts import deposit_data
+from agents.facts import deposit_data, stuck_data
 from agents.money import ONE
 from agents.spec import AgentState
 from supervisor.api.access import Access
@@ -110,6 +110,12 @@ async def test_a_resolved_market_is_worth_what_it_paid(api: Api, stand: Stand, c
     portfolio = (await api.get("/api/portfolio")).json()
     assert (portfolio["total"]["value"], portfolio["total"]["redeemable"]) == ("5", "5")
     assert portfolio["exposure"] == {"byEvent": [], "byCategory": []}
+    unpaid = {"wallet": "main", "conditionId": "0xc1", "marketQuestion": "Will it rain on day 1?", "redeemable": "5"}
+    assert portfolio["redemptions"] == [unpaid | {"reason": None, "attempts": 0, "since": None}]
+    stuck = stuck_data(wallet="main", condition_id="0xc1", question="Will it rain?", attempts=4, reason="no gas")
+    await context.settle(await stand.supervisor.store(Type.INFO, stuck))
+    [told] = (await api.get("/api/portfolio")).json()["redemptions"]
+    assert (told["reason"], told["attempts"], told["since"] > 0) == ("no gas", 4, True)
     stand.feed.gone = True
     assert (await api.get("/api/portfolio")).json()["total"]["value"] == "5"
 
