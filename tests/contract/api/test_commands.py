@@ -1,6 +1,8 @@
 """The commands that talk to a fleet, each in a process of its own, against the real application."""
 
 import asyncio
+import csv
+import io
 import json
 import os
 import stat
@@ -11,6 +13,8 @@ from subprocess import PIPE
 import pytest
 
 from agents.events import Type
+from agents.money import ONE
+from agents.sell_out import Left, SellOut, sell_out_data
 from tests.contract.api.served import Served
 
 SPEC = {"id": "a", "strategy": "momentum", "enabled": False, "params": {"window": 5}, "budget": 50}
@@ -90,11 +94,17 @@ async def test_the_portfolio_shows_books_and_positions(fleet: Served) -> None:
     code, printed, _ = await polyfleet(fleet, "portfolio", "--positions")
     words = [line.split() for line in printed.splitlines()]
     assert code == 0
-    assert words[0] == ["wallet", "agent", "cash", "value", "equity", "realised", "unrealised", "fees", "positions"]
-    assert ["main", "default", "47.49", "2.50", "49.99", "-0.01", "0.00", "0.01", "1"] in words
+    assert words[0] == ["wallet", "agent", "cash", "value", "equity", "realised", "unrealised", "fees", "drawdown", "positions"]
+    assert ["main", "default", "47.49", "2.40", "49.89", "-0.01", "-0.10", "0.01", "-", "1"] in words
     assert any(line[:3] == ["default", "5", "Yes"] for line in words)
     _, printed, _ = await polyfleet(fleet, "portfolio", "--json")
     assert json.loads(printed)["total"]["fees"] == "0.01"
+    code, printed, _ = await polyfleet(fleet, "portfolio", "--csv")
+    held = list(csv.DictReader(io.StringIO(printed)))[-1]
+    assert (code, held["agent"], held["size"], held["cost"], held["value"]) == (0, "default", "5", "2.5", "2.4")
+    code, printed, _ = await polyfleet(fleet, "portfolio", "--trades")
+    [bought] = csv.DictReader(io.StringIO(printed))
+    assert (code, bought["kind"], bought["amount"], bought["fee"]) == (0, "buy", "2.5", "0.01")
 
 
 async def test_the_kill_switch_goes_on_and_off(fleet: Served) -> None:
@@ -102,6 +112,20 @@ async def test_the_kill_switch_goes_on_and_off(fleet: Served) -> None:
     assert (code, json.loads(printed)["halted"]) == (0, "a test")
     assert await polyfleet(fleet, "kill-switch", "off") == (0, "trading is allowed again\n", "")
     assert fleet.context.state.halted is None
+
+
+async def test_the_kill_switch_sells_out_if_it_is_told_to(fleet: Served) -> None:
+    code, printed, _ = await polyfleet(fleet, "kill-switch", "on", "a drill", "--flatten")
+    assert (code, printed.splitlines()[0]) == (0, "all trading is stopped and all orders are cancelled")
+    assert printed.splitlines()[1].startswith("what agents hold is being sold")
+    state = fleet.context.state
+    assert (state.halted, state.flattening > 0) == ("a drill", True)
+    left = (Left("a", "101", 5 * ONE, "Will it rain?", "Yes", "nobody bids for them"),)
+    event = sell_out_data("main", state.flattening, SellOut({}, left))
+    await fleet.context.settle(await fleet.stand.supervisor.store(Type.RISK, event))
+    _, printed, _ = await polyfleet(fleet, "status")
+    assert "halted     a drill\nwallet main still holds 5 Yes Will it rain? (a): nobody bids for them\n" in printed
+    await polyfleet(fleet, "kill-switch", "--lift")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
