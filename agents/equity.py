@@ -7,7 +7,7 @@ its peak is known from every sample that ever was.
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agents.events import Event, Type
+from agents.events import Event
 from agents.money import Micro, micro
 
 #: The part of a point's age that it may be away from the next one: finer for the fleet and wallets than for agents.
@@ -74,18 +74,19 @@ class Equity:
     agents: dict[str, Curve] = field(default_factory=dict)
     time: int = 0
 
-    def apply(self, event: Event) -> None:
-        """Fold one event: a sample, or the deletion of an agent, whose curve goes with it."""
-        if event.type is Type.EQUITY:
-            data = event.data
-            self.time = max(self.time, event.timestamp)
-            self.fleet.add(_point(event.timestamp, data["total"]))
-            for name, figures in data["wallets"].items():
-                self.wallets.setdefault(name, Curve()).add(_point(event.timestamp, figures))
-            for name, figures in data["agents"].items():
-                self.agents.setdefault(name, Curve(COARSE)).add(_point(event.timestamp, figures))
-        elif event.type is Type.AGENT and event.data.get("change") == "deleted" and event.agent_id:
-            self.agents.pop(event.agent_id, None)
+    def add(self, event: Event) -> None:
+        """Fold a sample."""
+        data = event.data
+        self.time = max(self.time, event.timestamp)
+        self.fleet.add(_point(event.timestamp, data["total"]))
+        for name, figures in data["wallets"].items():
+            self.wallets.setdefault(name, Curve()).add(_point(event.timestamp, figures))
+        for name, figures in data["agents"].items():
+            self.agents.setdefault(name, Curve(COARSE)).add(_point(event.timestamp, figures))
+
+    def forget(self, agent_id: str) -> None:
+        """Drop the curve of an agent that is deleted."""
+        self.agents.pop(agent_id, None)
 
 
 def _point(time: int, figures: dict[str, Any]) -> Point:

@@ -105,7 +105,6 @@ class FleetState:
             return
         self.seq = event.seq
         self.portfolio.apply(event)
-        self.equity.apply(event)
         self.spend.apply(event)
         self.answers.apply(event)
         agent = self.agents.get(event.agent_id) if event.agent_id else None
@@ -130,6 +129,8 @@ class FleetState:
                 self.stuck.get(data["wallet"], {}).pop(data.get("conditionId", ""), None)
             case Type.INFO:
                 self._info(event)
+            case Type.EQUITY:
+                self.equity.add(event)
 
     def _risk(self, event: Event, agent: AgentRecord | None) -> None:
         data = event.data
@@ -152,6 +153,7 @@ class FleetState:
         if data["change"] == "deleted":
             self.agents.pop(agent_id, None)
             self.record.forget(agent_id)
+            self.equity.forget(agent_id)
             return
         if agent is None:
             if "spec" not in data:

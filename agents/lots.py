@@ -61,11 +61,10 @@ class Position:
         self.fees += fee
         self.profit -= fee
         short = -self.size
-        if size:
-            self.lots.append(Lot(key, size, cost, 0, size))
-        else:
+        if not size:
             self.profit -= cost
             return
+        self.lots.append(Lot(key, size, cost, 0, size))
         self.size += size
         self.cost += cost
         if short > 0:
