@@ -28,7 +28,13 @@ class Lot(NamedTuple):
     @property
     def worth(self) -> Micro:
         """What they have cost."""
+        if self.end == self.size:
+            return self.cost - self.cost * self.start // self.size
         return self.cost * self.end // self.size - self.cost * self.start // self.size
+
+    def part(self, start: Micro, end: Micro) -> "Lot":
+        """Return other shares of the same buy."""
+        return Lot(self.key, self.size, self.cost, start, end)
 
 
 @dataclass(slots=True)
@@ -81,7 +87,7 @@ class Position:
         released = 0
         for lot in self.lots:
             if size < lot.shares:
-                return released + lot._replace(end=lot.start + size).worth
+                return released + lot.part(lot.start, lot.start + size).worth
             released += lot.worth
             size -= lot.shares
         return released
@@ -167,17 +173,20 @@ class Position:
         """Move so many shares, or as many as there are, to those that are sold; return what they have cost."""
         released = gone = 0
         for lot in self.lots:
-            if size < lot.shares:
+            shares = lot.end - lot.start
+            if size < shares:
                 break
             released += lot.worth
-            size -= lot.shares
-            self.kept += lot.shares
-            self.used.append(lot)
+            size -= shares
+            self.kept += shares
             gone += 1
-        del self.lots[:gone]
+        if gone:
+            self.used += self.lots[:gone]
+            del self.lots[:gone]
         if size > 0 and self.lots:
             lot = self.lots[0]
-            part, self.lots[0] = lot._replace(end=lot.start + size), lot._replace(start=lot.start + size)
+            cut = lot.start + size
+            part, self.lots[0] = lot.part(lot.start, cut), lot.part(cut, lot.end)
             released += part.worth
             self.kept += size
             self.used.append(part)
@@ -189,9 +198,9 @@ class Position:
         while size > 0 and self.used:
             lot = self.used.pop()
             cut = max(lot.start, lot.end - size)
-            part = lot._replace(start=cut)
+            part = lot.part(cut, lot.end)
             if cut > lot.start:
-                self.used.append(lot._replace(end=cut))
+                self.used.append(lot.part(lot.start, cut))
             self._put_first(part)
             back += part.worth
             size -= part.shares
@@ -205,6 +214,6 @@ class Position:
     def _put_first(self, part: Lot) -> None:
         first = self.lots[0] if self.lots else None
         if first and part.end == first.start and part[:3] == first[:3]:
-            self.lots[0] = first._replace(start=part.start)
+            self.lots[0] = first.part(part.start, first.end)
         else:
             self.lots.insert(0, part)

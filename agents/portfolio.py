@@ -152,7 +152,8 @@ class Portfolio:
             _undo(position, key, fill)
         elif fill.side is Side.SELL:
             position.confirm_sale(fill.size)
-        position.forget(self.pending)
+        if position.used:
+            position.forget(self.pending)
 
     def _redeem(self, data: dict[str, Any]) -> None:
         for line in data["redeemed"]:
