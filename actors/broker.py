@@ -13,6 +13,7 @@ from actors.brokerage.check import Check
 from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
 from actors.brokerage.heartbeat import Heartbeat, heartbeat_from
+from actors.brokerage.payouts import Payouts
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
 from actors.brokerage.sell_out import SellingOut
@@ -42,8 +43,6 @@ _LOOKS = 5
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 #: Seconds that `admit` waits for the log.
 _LOG_PATIENCE = 10.0
-#: Seconds before a payout is tried again that must wait for trades to settle, or that failed.
-_PAYOUT_PAUSE, _PAYOUT_RETRY = 1.0, 10.0
 
 
 class BrokerService:
@@ -69,6 +68,7 @@ class BrokerService:
         self._entry = Entry(self._desk, self._booking)
         self._recovery = Recovery(self._desk, self._booking)
         self._redemption = Redemption(self._desk, self._booking)
+        self._payouts = Payouts(self._desk, self._redemption)
         self._check = Check(self._desk, self._booking)
         self._selling = SellingOut(self._desk, self._entry)
         self._heartbeat = Heartbeat(self._desk, on=heartbeat_from())
@@ -78,7 +78,6 @@ class BrokerService:
         self._reason = "it is starting"
         self._loaded = False
         self._watched: set[str] = set()
-        self._payout_after: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return self._desk.name
@@ -224,7 +223,7 @@ class BrokerService:
     async def _settle(self) -> None:
         """Settle with the venue all that is open or unknown, before any new order."""
         await self._recovery.settle()
-        await self._pay_out()
+        await self._payouts.pay_out()
         await self._watch()
         for _ in range(_LOOKS):
             if await self._check.square_up():
@@ -238,7 +237,7 @@ class BrokerService:
             await asyncio.sleep(_TICK)
             await self._desk.clock.now()
             await self._recovery.settle_unknown()
-            await self._pay_out()
+            await self._payouts.pay_out()
             self._selling.look(self._spawn)
             if self._heartbeat.lapsed:
                 await self._recovery.reconcile()
@@ -253,19 +252,6 @@ class BrokerService:
             if self._desk.fenced:
                 return
         await channel
-
-    async def _pay_out(self) -> None:
-        """Pay out what is resolved; what fails is tried again later and stops nothing else."""
-        for condition_id in self._redemption.due():
-            if time.monotonic() < self._payout_after.get(condition_id, 0.0):
-                continue
-            pause = _PAYOUT_PAUSE
-            try:
-                await self._redemption.redeem(condition_id)
-            except (VenueRefused, VenueUnknown) as error:
-                log.warning("market %s is not paid out yet: %s", condition_id, error)
-                pause = _PAYOUT_RETRY
-            self._payout_after[condition_id] = time.monotonic() + pause
 
     async def _watch(self) -> None:
         """Ask the feed to follow the markets in which the wallet holds shares, until they resolve."""

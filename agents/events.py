@@ -21,6 +21,7 @@ class Type(StrEnum):
     CROSSCHAIN = "crosschain"
     ERROR = "error"
     AUDIT = "audit"
+    EQUITY = "equity"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,11 @@ def trade_data(
     timestamp: int,
     venue_time: int,
     cost: Micro | None = None,
+    basis: Micro = 0,
 ) -> dict[str, Any]:
     """Return the data of a `trade`: one fill of one order, when the venue matched it.
+
+    `profit` is what it realised, fee taken off; `basis` is what the shares had cost that it sold, first in first out.
 
     `cost` is the cash that moved, fee not included, where it is not size times price: one trade may meet several makers,
     and `price` then is an average.
@@ -90,6 +93,8 @@ def trade_data(
         "exactPrice": text(price),
         "cost": text(cost),
         "fee": text(fee),
+        "basis": text(basis),
+        "realised": text(profit),
         "liquidity": "maker" if maker else "taker",
     }
 
@@ -112,8 +117,12 @@ def order_data(
     reason: str = "",
     trade_id: str = "",
     trade_status: str = "",
+    undone: Micro | None = None,
 ) -> dict[str, Any]:
-    """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled."""
+    """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled.
+
+    `undone` is by how much the realised profit changes with a fill that has failed.
+    """
     data = {
         "orderId": order_id,
         "decisionId": decision_id,
@@ -135,6 +144,8 @@ def order_data(
     }
     if trade_status:
         data |= {"tradeId": trade_id, "tradeStatus": trade_status}
+    if undone is not None:
+        data["realised"] = text(undone)
     return data
 
 
@@ -156,9 +167,23 @@ def redemption_data(
 ) -> dict[str, Any]:
     """Return the data of the `resolution` that a broker reports once shares were paid out.
 
-    Each line of `redeemed` is {agentId, tokenId, size, payout}, amounts as decimal text.
+    Each line of `redeemed` is {agentId, tokenId, size, payout, basis, realised}, amounts as decimal text: the basis is what
+    the shares have cost, and the payout less that is realised.
     """
     return resolution_data(market, venue_time=venue_time) | {"wallet": wallet, "redeemed": redeemed, "txHash": tx_hash}
+
+
+def stuck_data(*, wallet: str, condition_id: str, question: str, attempts: int, reason: str) -> dict[str, Any]:
+    """Return the data of the `info` that says why a resolved market is not paid out, after so many attempts."""
+    return {
+        "kind": "redemption",
+        "wallet": wallet,
+        "conditionId": condition_id,
+        "marketQuestion": question,
+        "attempts": attempts,
+        "reason": reason,
+        "message": f"{question or condition_id} is not paid out after {attempts} attempts: {reason}",
+    }
 
 
 def deposit_data(

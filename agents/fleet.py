@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.audit import Answers
+from agents.equity import Equity
 from agents.events import Event, Type
 from agents.forecasting.spend import Spend
 from agents.forecasting.track import TrackRecord
@@ -48,6 +49,15 @@ class ServiceRecord:
 
 
 @dataclass(slots=True)
+class Stuck:
+    """Why a resolved market is not paid out, after so many attempts, and since when that is known (wall milliseconds)."""
+
+    reason: str
+    attempts: int
+    since: int
+
+
+@dataclass(slots=True)
 class FleetState:
     """All that the log says of the fleet up to `seq`."""
 
@@ -55,6 +65,8 @@ class FleetState:
     agents: dict[str, AgentRecord] = field(default_factory=dict)
     services: dict[str, ServiceRecord] = field(default_factory=dict)
     portfolio: Portfolio = field(default_factory=Portfolio)
+    #: What the books were worth over time.
+    equity: Equity = field(default_factory=Equity)
     #: The forecasts of the agents that there are, and what came of them.
     record: TrackRecord = field(default_factory=TrackRecord)
     #: What language models have cost.
@@ -71,6 +83,8 @@ class FleetState:
     resolutions: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Wallet name to the transactions of the payouts that are booked.
     payouts: dict[str, set[str]] = field(default_factory=dict)
+    #: Wallet name to the resolved markets, by condition id, whose payout fails.
+    stuck: dict[str, dict[str, Stuck]] = field(default_factory=dict)
     #: Wallet name to address.
     addresses: dict[str, str] = field(default_factory=dict)
     #: What requests with an idempotency key were answered.
@@ -112,10 +126,11 @@ class FleetState:
                 self.record.apply(event)
             case Type.RESOLUTION if "redeemed" in data:
                 self.payouts.setdefault(data["wallet"], set()).add(data["txHash"])
-            case Type.INFO if data.get("kind") == "service":
-                self._service(data)
-            case Type.INFO if data.get("kind") == "deposit":
-                self.addresses[data["wallet"]] = data["address"]
+                self.stuck.get(data["wallet"], {}).pop(data.get("conditionId", ""), None)
+            case Type.INFO:
+                self._info(event)
+            case Type.EQUITY:
+                self.equity.add(event)
 
     def _risk(self, event: Event, agent: AgentRecord | None) -> None:
         data = event.data
@@ -138,6 +153,7 @@ class FleetState:
         if data["change"] == "deleted":
             self.agents.pop(agent_id, None)
             self.record.forget(agent_id)
+            self.equity.forget(agent_id)
             return
         if agent is None:
             if "spec" not in data:
@@ -160,8 +176,18 @@ class FleetState:
         agent.started_at = data["startedAt"]
         agent.last_error = data["lastError"]
 
-    def _service(self, data: dict[str, Any]) -> None:
-        self.services[data["name"]] = ServiceRecord(data["state"], data["restarts"], data["pid"])
+    def _info(self, event: Event) -> None:
+        data = event.data
+        match data.get("kind"):
+            case "service":
+                self.services[data["name"]] = ServiceRecord(data["state"], data["restarts"], data["pid"])
+            case "deposit":
+                self.addresses[data["wallet"]] = data["address"]
+            case "redemption":
+                known = self.stuck.setdefault(data["wallet"], {})
+                before = known.get(data["conditionId"])
+                since = before.since if before else event.timestamp
+                known[data["conditionId"]] = Stuck(data["reason"], data["attempts"], since)
 
 
 def agent_data(record: AgentRecord, change: str, *, with_spec: bool = False) -> dict[str, Any]:

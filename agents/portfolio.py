@@ -1,53 +1,21 @@
 """Books of account as a fold over the log: cash, positions, cost basis, realised profit and fees, exact to the millionth.
 
+Cost is first in, first out within one owner's book (`agents.lots`).
 A wallet's cash and shares equal the sum of its agents' books and its `UNALLOCATED` book; transfers between them keep the sum.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.events import Event, Type
+from agents.lots import Position
 from agents.model import Side
 from agents.money import Micro, micro, notional
 
 #: The book of a wallet that holds what belongs to no agent: deposits, outside orders, what deleted agents left.
 UNALLOCATED = ""
-
-
-@dataclass(slots=True)
-class Position:
-    """Shares of one token at average cost. `profit` is realised, with all of the token's fees taken off.
-
-    `seq` is that of the event with which its book first held the token.
-    """
-
-    size: Micro = 0
-    cost: Micro = 0
-    profit: Micro = 0
-    fees: Micro = 0
-    seq: int = field(default=0, compare=False)
-
-    def buy(self, size: Micro, cost: Micro, fee: Micro) -> None:
-        """Add shares that cost `cost` and the fee."""
-        self.size += size
-        self.cost += cost
-        self.fees += fee
-        self.profit -= fee
-
-    def released(self, size: Micro) -> Micro:
-        """Return what that many of the shares have cost."""
-        return self.cost if size >= self.size else self.cost * size // self.size
-
-    def sell(self, size: Micro, proceeds: Micro, fee: Micro) -> Micro:
-        """Take shares out and return the profit realised, fee taken off."""
-        released = self.released(size)
-        self.size -= size
-        self.cost -= released
-        self.fees += fee
-        profit = proceeds - released - fee
-        self.profit += profit
-        return profit
 
 
 @dataclass(slots=True)
@@ -129,6 +97,14 @@ class Portfolio:
                 totals[token_id] = totals.get(token_id, 0) + position.size
         return {token_id: size for token_id, size in totals.items() if size}
 
+    def undone(self, key: str) -> Micro:
+        """Return by how much its owner's realised profit changes if the pending fill of a key fails."""
+        fill = self.pending[key]
+        position = copy.deepcopy(self.book(fill.wallet, fill.owner).position(fill.token_id))
+        before = position.profit
+        _undo(position, key, fill)
+        return position.profit - before
+
     def apply(self, event: Event) -> None:
         """Fold one event; events of no concern here change nothing."""
         data = event.data
@@ -156,51 +132,48 @@ class Portfolio:
         position = book.position(fill.token_id, seq)
         if fill.side is Side.BUY:
             book.cash -= fill.cost + fill.fee
-            position.buy(fill.size, fill.cost, fill.fee)
+            position.buy(fill.size, fill.cost, fill.fee, key)
         else:
             book.cash += fill.cost - fill.fee
-            fill.released = position.released(fill.size)
-            position.sell(fill.size, fill.cost, fill.fee)
+            profit = position.sell(fill.size, fill.cost, fill.fee, may_fail=True)
+            fill.released = fill.cost - fill.fee - profit
 
     def _settle(self, data: dict[str, Any]) -> None:
         if data["tradeStatus"] not in ("confirmed", "failed"):
             return
-        fill = self.pending.pop(f"{data['tradeId']}/{data['orderId']}", None)
-        if fill is None or data["tradeStatus"] == "confirmed":
+        key = f"{data['tradeId']}/{data['orderId']}"
+        fill = self.pending.pop(key, None)
+        if fill is None:
             return
         book = self.book(fill.wallet, fill.owner)
         position = book.position(fill.token_id)
-        position.fees -= fill.fee
-        if fill.side is Side.BUY:
-            book.cash += fill.cost + fill.fee
-            position.size -= fill.size
-            position.cost -= fill.cost
-            position.profit += fill.fee
-            if position.size <= 0 or position.cost < 0:
-                # Some of its shares were sold meanwhile, at an average cost that it was part of.
-                position.profit -= position.cost
-                position.cost = 0
-        else:
-            book.cash -= fill.cost - fill.fee
-            position.size += fill.size
-            position.cost += fill.released
-            position.profit -= fill.cost - fill.released - fill.fee
+        if data["tradeStatus"] == "failed":
+            book.cash += fill.cost + fill.fee if fill.side is Side.BUY else fill.fee - fill.cost
+            _undo(position, key, fill)
+        elif fill.side is Side.SELL:
+            position.confirm_sale(fill.size)
+        if position.used:
+            position.forget(self.pending)
 
     def _redeem(self, data: dict[str, Any]) -> None:
         for line in data["redeemed"]:
             book = self.book(data["wallet"], line["agentId"] or UNALLOCATED)
             payout = micro(line["payout"])
             book.cash += payout
-            book.position(line["tokenId"]).sell(micro(line["size"]), payout, 0)
+            position = book.position(line["tokenId"])
+            position.sell(micro(line["size"]), payout, 0)
+            position.forget(self.pending)
 
     def _deposit(self, data: dict[str, Any]) -> None:
         book = self.book(data["wallet"])
         book.cash += micro(data["cash"])
         for token_id, size in data.get("shares", {}).items():
             position, change = book.position(token_id), micro(size)
-            if change < 0 < position.size:
-                position.cost -= position.released(-change)
-            position.size += change
+            if change < 0:
+                position.take(-change)
+                position.forget(self.pending)
+            else:
+                position.buy(change, 0, 0)
 
     def _allocate(self, owner: str, spec: dict[str, Any]) -> None:
         book, rest = self.book(spec["wallet"], owner), self.book(spec["wallet"])
@@ -217,11 +190,14 @@ class Portfolio:
             rest = books.setdefault(UNALLOCATED, Book())
             rest.cash += gone.cash
             for token_id, position in gone.positions.items():
-                into = rest.position(token_id)
-                into.size += position.size
-                into.cost += position.cost
-                into.profit += position.profit
-                into.fees += position.fees
+                rest.position(token_id).merge(position)
         for fill in self.pending.values():
             if fill.owner == owner:
                 fill.owner = UNALLOCATED
+
+
+def _undo(position: Position, key: str, fill: Fill) -> None:
+    if fill.side is Side.BUY:
+        position.undo_buy(fill.size, fill.cost, fill.fee, key)
+    else:
+        position.undo_sale(fill.size, fill.cost, fill.fee, fill.released)

@@ -53,8 +53,13 @@ def line(text: str) -> None:
 
 def print_json(content: Any, indent: int | None = 2) -> None:
     """Print JSON, on one line if `indent` is None. Raises ReaderGone."""
+    print_text(json.dumps(content, indent=indent) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print a text to its last character as it is. Raises ReaderGone."""
     try:
-        sys.stdout.write(json.dumps(content, indent=indent) + "\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise ReaderGone from None

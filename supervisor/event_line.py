@@ -34,6 +34,8 @@ def _summary(event: Mapping[str, Any]) -> str:
             return f"{data['state']}: {data['reason']}"
         case "audit":
             return f"{data['by']} {data['method']} {data['path']}: {data['status']}"
+        case "equity":
+            return f"{data['total']['equity']} pUSD, of it {data['total']['profit']} profit"
         case "resolution":
             return f"{data['outcome']} {data['marketQuestion']}" + (" (redeemed)" if "redeemed" in data else "")
     return str(data.get("message") or data.get("reason") or json.dumps(data))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from supervisor.client import Gap
-from supervisor.console import Agent, Json, Token, Url, client, line, note, out, print_json, table
+from supervisor.console import Agent, Json, Token, Url, client, line, note, out, print_json, print_text, table
 from supervisor.event_line import clock, event_line
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Events that `events` shows unless told from where on.
 _LATEST = 20
 
-_SUMS = ("cash", "value", "equity", "realised", "unrealised", "fees")
+_SUMS = ("cash", "value", "equity", "realised", "unrealised", "fees", "drawdown")
 
 
 class Switch(StrEnum):
@@ -55,12 +55,19 @@ def status(url: Url = None, token: Token = None, as_json: Json = False) -> None:
 
 def portfolio(
     positions: Annotated[bool, typer.Option("--positions", help="Show what is held, too.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print cash and positions of every book as CSV.")] = False,
+    trades: Annotated[
+        bool, typer.Option("--trades", help="Print every fill and payout with its cost and realised profit, as CSV.")
+    ] = False,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Show what every wallet and agent has, in pUSD, at the prices of now."""
-    found = client(url, token).portfolio()
+    """Show what every wallet and agent has, in pUSD, at the best bids of now."""
+    api = client(url, token)
+    if as_csv or trades:
+        return print_text(api.trades_csv() if trades else api.portfolio_csv())
+    found = api.portfolio()
     if as_json:
         return print_json(found)
     books = table("wallet", "agent", *_SUMS, "positions")
@@ -69,6 +76,8 @@ def portfolio(
             books.add_row(wallet["wallet"], _owner(book), *_sums(book), str(len(book["positions"])))
     books.add_row("all", "", *_sums(found["total"]), "")
     out.print(books)
+    if float(found["total"]["redeemable"]):
+        line(f"resolved and not paid out yet, within the value: {found['total']['redeemable']} pUSD")
     if unpriced := found["total"]["unpriced"]:
         line(f"positions without a price, counted at what they have cost: {unpriced}")
     return _print_positions(found) if positions else None
@@ -254,7 +263,8 @@ def _owner(book: Any) -> str:
 
 
 def _sums(sums: "Sums") -> list[str]:
-    return [f"{float(sums[name]):.2f}" for name in _SUMS]  # type: ignore[literal-required]
+    figures = [sums[name] for name in _SUMS]  # type: ignore[literal-required]
+    return ["-" if figure is None else f"{float(figure):.2f}" for figure in figures]
 
 
 def _print_positions(found: "Portfolio") -> None:

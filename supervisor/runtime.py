@@ -29,6 +29,7 @@ from supervisor.application_watch import ApplicationWatch
 from supervisor.core.breaker import Breaker, Deaths
 from supervisor.core.claims import Claims
 from supervisor.core.signals import Action, Control, Failed, FleetStarts, FleetStops
+from supervisor.equity_watch import EquityWatch
 from supervisor.fleet_file import read_fleet
 from supervisor.keeper import Keeper, Surroundings
 from supervisor.registry import Registry
@@ -105,6 +106,8 @@ class SupervisorService:
         # In either case: a former life may have logged it and died before it told them.
         self._tell_brokers(state.halted)
         self._run(self._look_after_agents())
+        feed = remote.market_feed(deadline=10.0)
+        self._run(EquityWatch(self._state, feed, lambda data: self._store(Type.EQUITY, data)).run())
         self._run(ApplicationWatch(naming.APPLICATIONS, self.shutdown).run())
 
     async def begin(self) -> None:

@@ -268,6 +268,8 @@ class Desk:
             book = self.book(order.agent_id or UNALLOCATED)
             events.append(trade_event(self.source, self.wallet.name, order, fill, book, venue_time))
         trade_id, trade_status = settled or ("", "")
+        key = f"{trade_id}/{order.id}"
+        undone = self.portfolio.undone(key) if trade_status == "failed" and key in self.portfolio.pending else None
         events.append(
             order_event(
                 self.source,
@@ -279,6 +281,7 @@ class Desk:
                 reason=reason,
                 trade_id=trade_id,
                 trade_status=trade_status,
+                undone=undone,
             )
         )
         await self.record(events)

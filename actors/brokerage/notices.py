@@ -7,6 +7,7 @@ from actors.brokerage.orders import Order
 from actors.event_source import EventSource
 from agents import facts
 from agents.events import Event, Type
+from agents.lots import Position
 from agents.model import Side
 from agents.money import fee
 from agents.orders import OrderStatus
@@ -38,10 +39,13 @@ def trade_event(source: EventSource, wallet: str, order: Order, fill: VenueFill,
     """Return the event of a fill, with the fee and the profit that it means for its owner's book."""
     market = order.market
     paid = 0 if fill.maker else fee(fill.size, fill.price, market.fee.rate, market.fee.exponent)
-    profit = -paid
-    position = book.positions.get(fill.token_id)
-    if fill.side is Side.SELL and position is not None:
-        profit += fill.cost - position.released(fill.size)
+    position = book.positions.get(fill.token_id) or Position()
+    if fill.side is Side.SELL:
+        basis = position.released(fill.size)
+        profit = fill.cost - basis - paid
+    else:
+        basis = 0
+        profit = -paid - position.covering(fill.size, fill.cost)
     data = facts.trade_data(
         trade_id=fill.trade_id,
         order_id=fill.order_id,
@@ -59,5 +63,6 @@ def trade_event(source: EventSource, wallet: str, order: Order, fill: VenueFill,
         timestamp=fill.matched_at * 1000 or order.created,
         venue_time=venue_time,
         cost=fill.cost,
+        basis=basis,
     )
     return source.event(Type.TRADE, data, order.agent_id)

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from actors.brokerage.booking import Booking
 from actors.brokerage.desk import Desk
 from agents import facts
-from agents.errors import Unavailable
+from agents.errors import VenueRefused, VenueUnknown
 from agents.events import Event, Type
 from agents.model import Market
 from agents.money import Micro, micro, notional, text
@@ -65,27 +65,34 @@ class Redemption:
         books = desk.portfolio.wallets.get(desk.wallet.name, {}).values()
         return any((position := book.positions.get(token_id)) and position.size for book in books for token_id in tokens)
 
-    async def redeem(self, condition_id: str) -> None:
-        """Pay out a market and book it. Where its trades must settle first, or the venue is slow, call it again later.
+    async def redeem(self, condition_id: str) -> bool:
+        """Pay out a market and book it; False if its trades must settle first.
 
         Raises:
-            Unavailable, VenueRefused, VenueUnknown: if the venue does not do it now.
+            VenueRefused, VenueUnknown: if the venue does not do it now, or does not show that it did: call it again later.
+            Unavailable: if the venue cannot be reached.
         """
         desk = self._desk
         market = await self._market(condition_id)
         if await self._unsettled(market):
-            return
+            return False
         desk.redeeming[condition_id] = market.tokens
         try:
             await self._redeem(market)
         finally:
             del desk.redeeming[condition_id]
+        return True
+
+    async def question(self, condition_id: str) -> str:
+        """Return a market's question, or an empty text if nobody knows the market."""
+        market = await self._desk.market(condition_id)
+        return market.question if market else ""
 
     async def _market(self, condition_id: str) -> Market:
         """Return a resolved market with the payouts that the log has of it."""
         market = await self._desk.market(condition_id)
         if market is None:
-            raise Unavailable(f"the venue does not know market {condition_id}, of which the wallet holds shares")
+            raise VenueRefused(f"the venue does not know market {condition_id}, of which the wallet holds shares")
         payouts = self._desk.fleet.resolutions[condition_id]
         first, second = (micro(payouts[token_id]) for token_id in market.tokens)
         return replace(market, payouts=(first, second), closed=True)
@@ -103,38 +110,57 @@ class Redemption:
         desk, tx_hash = self._desk, ""
         held = await desk.venue.positions(market.condition_id)
         if any(held.get(token_id) for token_id in market.tokens):
+            # One whose outcome is not known and that arrived after all is found below: the shares are gone, so it pays once.
             tx_hash = await desk.venue.redeem(market.condition_id)
+        new: dict[str, Micro] = {}
         for _ in range(int(_PATIENCE / _PAUSE)):
             paid = {payout.tx_hash: payout.cash for payout in await desk.venue.redemptions(market.condition_id)}
             new = {hash: cash for hash, cash in paid.items() if hash not in self._booked}
             if not new and not self._owed(market):
                 new = {tx_hash: 0}  # A payout of nothing need not show.
-            if new:
-                await self._book(market, new)
+            if new and (lines := await self._paid_lines(market, sum(new.values()))) is not None:
+                await self._book(market, new, lines)
                 return
             await asyncio.sleep(_PAUSE)
-        log.warning("market %s is resolved, and the venue shows no payout of it yet", market.condition_id)
+        if not new:
+            raise VenueUnknown(f"the venue shows no payout of market {market.condition_id} yet")
+        log.error("market %s paid %s pUSD for %s", market.condition_id, text(sum(new.values())), text(self._owed(market)))
+        await self._book(market, new, self._lines(market))
+
+    async def _paid_lines(self, market: Market, paid: Micro) -> list[dict[str, str]] | None:
+        """Return what each owner gets of a payout: of all shares, or of those that the venue has no more.
+
+        None if neither explains the amount: the venue's lists are behind each other.
+        """
+        lines = self._lines(market)
+        if paid >= sum(micro(line["payout"]) for line in lines) - len(lines):
+            return lines
+        left = await self._desk.venue.positions(market.condition_id)
+        lines = self._lines(market, left)
+        return lines if abs(paid - sum(micro(line["payout"]) for line in lines)) <= len(lines) else None
 
     def _owed(self, market: Market) -> Micro:
         return sum(micro(line["payout"]) for line in self._lines(market))
 
-    def _lines(self, market: Market) -> list[dict[str, str]]:
-        """Return what each owner of the market's shares gets for them."""
-        desk = self._desk
+    def _lines(self, market: Market, left: Mapping[str, Micro] | None = None) -> list[dict[str, str]]:
+        """Return what each owner of the market's shares gets for them, but for those that are left."""
+        desk, left = self._desk, left or {}
         assert market.payouts is not None
-        return [
-            _line(owner, token_id, position.size, notional(position.size, payout))
-            for owner, book in sorted(desk.portfolio.wallets.get(desk.wallet.name, {}).items())
-            for token_id, payout in zip(market.tokens, market.payouts, strict=True)
-            if (position := book.positions.get(token_id)) and position.size
-        ]
+        books = sorted(desk.portfolio.wallets.get(desk.wallet.name, {}).items())
+        lines = []
+        for token_id, payout in zip(market.tokens, market.payouts, strict=True):
+            held = {owner: book.positions[token_id] for owner, book in books if token_id in book.positions}
+            sizes = {owner: position.size for owner, position in held.items()}
+            for owner, size in _divided(sizes, left.get(token_id, 0)).items():
+                if size:
+                    lines.append(_line(owner, token_id, size, notional(size, payout), held[owner].released(size)))
+        return lines
 
-    async def _book(self, market: Market, paid: dict[str, Micro]) -> None:
+    async def _book(self, market: Market, paid: dict[str, Micro], lines: list[dict[str, str]]) -> None:
         """Book what the venue paid to those who hold the shares; what rounding leaves goes to the unallocated book."""
         desk = self._desk
         with desk.working():
-            lines = self._lines(market)
-            if rest := sum(paid.values()) - self._owed(market):
+            if rest := sum(paid.values()) - sum(micro(line["payout"]) for line in lines):
                 lines.append(_line(UNALLOCATED, market.tokens[0], 0, rest))
             # There is more than one transaction where part of the shares came after the first payout.
             await desk.record([self._event(market, tx_hash, lines if n == 0 else []) for n, tx_hash in enumerate(paid)])
@@ -148,5 +174,21 @@ class Redemption:
         return desk.source.event(Type.RESOLUTION, data)
 
 
-def _line(owner: str, token_id: str, size: Micro, payout: Micro) -> dict[str, str]:
-    return {"agentId": owner, "tokenId": token_id, "size": text(size), "payout": text(payout)}
+def _divided(held: Mapping[str, Micro], left: Micro) -> dict[str, Micro]:
+    """Return how many shares of each owner are paid out where so many of all are left: each loses the same part."""
+    total = sum(held.values())
+    left = min(left, total)
+    if left <= 0:
+        return dict(held)
+    shares = {owner: size * (total - left) // total for owner, size in held.items()}
+    missing = total - left - sum(shares.values())
+    for owner, size in held.items():
+        more = min(missing, size - shares[owner])
+        shares[owner] += more
+        missing -= more
+    return shares
+
+
+def _line(owner: str, token_id: str, size: Micro, payout: Micro, basis: Micro = 0) -> dict[str, str]:
+    amounts = {"size": size, "payout": payout, "basis": basis, "realised": payout - basis}
+    return {"agentId": owner, "tokenId": token_id} | {name: text(amount) for name, amount in amounts.items()}

@@ -19,6 +19,7 @@ from agents.errors import PolyfleetError, Unavailable
 from agents.events import Type
 from agents.fleet import FleetState
 from agents.ports import Ledger, MarketFeed, Supervisor
+from agents.valuation import Valuation, quotes
 
 log = logging.getLogger(__name__)
 
@@ -177,12 +178,12 @@ class Desk:
         return answers.agent(self._state, arguments[0], role, self._with.timing.now())
 
     async def _profit(self, arguments: list[str], role: Role) -> Answer:
-        return answers.profit(self._state)
+        return answers.profit(self._state, await self._valuation())
 
     async def _positions(self, arguments: list[str], role: Role) -> Answer:
         if unknown := self._unknown(arguments):
             return unknown
-        return answers.positions(self._state, await self._names(), arguments[0] if arguments else None)
+        return answers.positions(self._state, await self._valuation(), arguments[0] if arguments else None)
 
     async def _decisions(self, arguments: list[str], role: Role) -> Answer:
         if unknown := self._unknown(arguments):
@@ -311,15 +312,15 @@ class Desk:
     def _unknown(self, arguments: list[str]) -> Answer | None:
         return answers.unknown(arguments[0]) if arguments and arguments[0] not in self._state.agents else None
 
-    async def _names(self) -> dict[str, tuple[str, str]]:
-        """Return question and outcome by token; none of them while the feed does not answer soon."""
+    async def _valuation(self) -> Valuation:
+        """Return what tokens are and are worth; nothing of it while the feed does not answer soon."""
         try:
             async with asyncio.timeout(_SOON):
-                markets = [view.market for view in await self._with.feed.markets()]
+                quoted = quotes(await self._with.feed.markets())
         except (PolyfleetError, TimeoutError) as error:
             log.info("positions are shown without names: %s", error or "the feed did not answer in time")
-            return {}
-        return {token: (market.question, market.outcome(token)) for market in markets for token in market.tokens}
+            quoted = {}
+        return Valuation(self._state, quoted)
 
     def _note_stranger(self, chat: str) -> None:
         if chat and chat not in self._strangers and len(self._strangers) < 100:

@@ -12,6 +12,7 @@ from agents.fleet import AgentRecord, FleetState
 from agents.forecasting.scoring import score
 from agents.money import number, text
 from agents.spec import AgentState
+from agents.valuation import Valuation
 
 #: Agents on one page of buttons, lines of a list.
 _PAGE = 20
@@ -123,16 +124,24 @@ def unknown(agent_id: str) -> Answer:
     return Answer(f"There is no agent {outside(agent_id, 70)}; /agents lists them.")
 
 
-def profit(state: FleetState) -> Answer:
-    """Return realised profit, in all and by agent, the best first."""
+def profit(state: FleetState, valuation: Valuation) -> Answer:
+    """Return profit, in all as it is and as it would be at the best bids, and realised by agent, the best first."""
     ranked = sorted(((state.profit(name), name) for name in state.agents), key=lambda pair: (-pair[0], pair[1]))
+    figures = valuation.figures(book for name in state.agents for _, book in state.portfolio.books_of(name))
     lines = [f"{bold('Profit')} {money(state.total_profit, sign=True)} realised, fees taken off"]
+    lines.append(f"{money(figures.unrealised, sign=True)} unrealised, at the best bids")
+    if figures.unpriced:
+        lines.append(f"positions without a price, counted at what they have cost: {figures.unpriced}")
+    if figures.redeemable:
+        lines.append(f"{money(figures.redeemable)} to be paid out")
+    if state.equity.fleet.points:
+        lines.append(f"{money(state.equity.fleet.drawdown)} deepest fall so far")
     lines += [f"{escaped(name)} {money(amount, sign=True)}" for amount, name in ranked]
     return Answer(cut("\n".join(lines)), ((("🔄 Refresh", "profit"),),))
 
 
-def positions(state: FleetState, names: Mapping[str, tuple[str, str]], agent_id: str | None = None) -> Answer:
-    """Return what is held, the dearest first; `names` are question and outcome by token."""
+def positions(state: FleetState, valuation: Valuation, agent_id: str | None = None) -> Answer:
+    """Return what is held, the dearest first, with what a share has cost and is worth."""
     held = [
         (position.cost, owner, token, position)
         for owner in state.agents
@@ -144,10 +153,12 @@ def positions(state: FleetState, names: Mapping[str, tuple[str, str]], agent_id:
     held.sort(key=lambda each: (-each[0], each[1], each[2]))
     lines = [f"{bold('Positions')} {len(held)}, cost {money(sum(each[0] for each in held))}"]
     for cost, owner, token, position in held[:_LINES]:
-        question, outcome = names.get(token, ("token " + token[:12], ""))
+        quote, worth = valuation.quoted.get(token), valuation.price(token, position.size).amount
+        question, outcome = (quote.market.question, quote.outcome) if quote else ("token " + token[:12], "")
         who = "" if agent_id else f"{escaped(owner)}: "
         price = number(cost) / number(position.size)
-        lines.append(f"{who}{text(position.size)} {outside(outcome, 40)} @ {price:.3f} {outside(question, 120)}")
+        now = "" if worth is None else f", now {number(worth):.3f}"
+        lines.append(f"{who}{text(position.size)} {outside(outcome, 40)} @ {price:.3f}{now} {outside(question, 120)}")
     if len(held) > _LINES:
         lines.append(f"… and {len(held) - _LINES} more; /positions AGENT shows those of one")
     return Answer(cut("\n".join(lines)))

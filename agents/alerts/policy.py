@@ -37,6 +37,7 @@ class Topic(StrEnum):
     CROSSCHAIN = "crosschain"
     TELEGRAM = "telegram"
     AUDIT = "audit"
+    EQUITY = "equity"
     ERROR = "error"
     DAILY_SUMMARY = "dailySummary"
 

@@ -90,6 +90,9 @@ def _plain(event: Event) -> str:
         said = f"{data['status']} {data.get('side', '')} {data.get('size', '')} @ {data.get('price', '')} {question}"
     elif event.type is Type.AUDIT:
         said = f"{data.get('by', '')}: {data.get('method', '')} {data.get('path', '')}, answered with {data.get('status', '')}"
+    elif event.type is Type.EQUITY:
+        total = data.get("total", {})
+        said = f"{total.get('equity', '')} pUSD, profit {total.get('profit', '')}"
     elif "blended" in data:
         said = f"{data['blended']:.1%}, the price {data['marketPrice']:.1%}: {question}"
     else:

@@ -18,8 +18,8 @@ from agents.forecasting.track import GROUPS, Grouping
 from agents.model import MarketView
 from agents.money import number
 from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Notifier, Queues, Supervisor
+from agents.valuation import Quote, quotes
 from supervisor.api.agent_views import SeedConfig
-from supervisor.api.market_views import Quote, quotes
 from supervisor.api.metrics import RequestFigures
 from supervisor.api.rate_limits import RateLimits
 from supervisor.api.score_views import ScoreRow, score_rows

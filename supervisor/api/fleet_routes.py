@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from agents.errors import NotFound, PolyfleetError, Unavailable
 from agents.forecasting.track import Grouping
-from supervisor.api import agent_views, book_views, market_views
+from supervisor.api import agent_views, market_views
 from supervisor.api.context import FleetContext
 from supervisor.api.log_routes import Limit
 from supervisor.api.market_views import Exact
@@ -106,11 +106,6 @@ def _view_routes(router: APIRouter, context: FleetContext) -> None:
         except PolyfleetError:
             venue = None
         return agent_views.fleet(context.state, context.mode, venue, supervised=await context.supervised())
-
-    @router.get("/api/portfolio")
-    async def portfolio() -> book_views.Portfolio:
-        """Return every wallet's and agent's book, exact to the millionth, as decimal text."""
-        return book_views.portfolio(context.state, await context.quotes())
 
     @router.get("/api/scores")
     async def scores(by: Annotated[Grouping, Query(description="What makes a group.")] = "agent") -> Scores:

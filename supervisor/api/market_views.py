@@ -1,7 +1,6 @@
-"""Markets as the fleet sees them, and what each token is worth now. Prices are decimal text."""
+"""Markets as the fleet sees them. Prices are decimal text."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -80,15 +79,6 @@ class MarketBook(_MarketFields):
     prices: list[PricePoint]
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A token's market and what a share of it is worth now, if that is known."""
-
-    market: model.Market
-    outcome: str
-    price: Micro | None
-
-
 def market(view: model.MarketView) -> Market:
     """Return a market without its books."""
     return {**_fields(view), "outcomes": [_outcome(view, 0), _outcome(view, 1)]}
@@ -103,15 +93,6 @@ def market_book(view: model.MarketView) -> MarketBook:
             for index, book in enumerate(view.books)
         ],
         "prices": [{"timestamp": time, "price": text(price)} for time, price in view.prices],
-    }
-
-
-def quotes(views: Iterable[model.MarketView]) -> dict[str, Quote]:
-    """Return the quote of every token: its payout, else the middle or a side of its book, else its last price."""
-    return {
-        token: Quote(view.market, view.market.outcomes[index], _price(view, index))
-        for view in views
-        for index, token in enumerate(view.market.tokens)
     }
 
 

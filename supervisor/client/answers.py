@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from supervisor.api.agent_routes import Deleted, Positions
 from supervisor.api.agent_views import AgentFacts, Fleet
 from supervisor.api.book_views import Portfolio, Position, Sums
+from supervisor.api.equity_views import EquityCurve
 from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, Scores
 from supervisor.api.log_routes import LoggedEvent, Logs, Published
 from supervisor.api.market_views import MarketBook
@@ -20,6 +21,7 @@ __all__ = [
     "AgentList",
     "AgentStatus",
     "Deleted",
+    "EquityCurve",
     "Fleet",
     "Halted",
     "Health",

@@ -21,13 +21,17 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One request, whose answer is a `T`. `also` are statuses besides 2xx that carry such an answer."""
+    """One request, whose answer is a `T`. `also` are statuses besides 2xx that carry such an answer.
+
+    The answer is JSON or, where `text` says so, text as it is.
+    """
 
     method: str
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     also: tuple[int, ...] = ()
+    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,27 @@ def events(after: int = 0, agent: str | None = None, type: str | None = None) ->
 def portfolio() -> Call[answers.Portfolio]:
     """Return every wallet's and agent's book; amounts are decimal text."""
     return Call("GET", "/api/portfolio")
+
+
+def equity(
+    agent: str | None = None, wallet: str | None = None, start: int | None = None, end: int | None = None
+) -> Call[answers.EquityCurve]:
+    """Return equity, profit and drawdown between two epoch milliseconds: the fleet's, an agent's or a wallet's.
+
+    Raises NotFound, or InvalidInput for an agent and a wallet.
+    """
+    params = _given(agent=agent, wallet=wallet, to=end) | ({} if start is None else {"from": start})
+    return Call("GET", "/api/portfolio/equity", params)
+
+
+def portfolio_csv() -> Call[str]:
+    """Return every book's cash and positions as CSV."""
+    return Call("GET", "/api/portfolio.csv", text=True)
+
+
+def trades_csv(agent: str | None = None, wallet: str | None = None) -> Call[str]:
+    """Return every fill and payout in the log as CSV, oldest first, with what went of cost, fee and profit. Raises NotFound."""
+    return Call("GET", "/api/portfolio/trades.csv", _given(agent=agent, wallet=wallet), text=True)
 
 
 def scores(by: str = "agent") -> Call[answers.Scores]:

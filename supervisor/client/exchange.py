@@ -86,8 +86,10 @@ class Exchange:
         return delay
 
     def answer(self, response: httpx.Response) -> Any:
-        """Return an answer's JSON, or raise what the API refused as one of our errors."""
+        """Return an answer's JSON or text, or raise what the API refused as one of our errors."""
         call, status = self._call, response.status_code
+        if call.text and response.is_success:
+            return response.text
         try:
             content = response.json()
         except ValueError:

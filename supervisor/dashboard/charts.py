@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from agents.equity import Point
+from agents.money import number
+
 #: Colours that are readable on dark and on light.
 BLUE, GREEN, RED, ORANGE, GREY = "#3b8eea", "#2aa876", "#e5604d", "#d9902f", "#8391a3"
 _LINE = "rgba(131,145,163,.25)"
@@ -31,8 +34,8 @@ def _base(label: str) -> dict[str, Any]:
     }
 
 
-def equity(total: Points) -> dict[str, Any]:
-    """Return the options of a chart of equity and of the fall from its peak, both in pUSD."""
+def equity(total: Iterable[Point]) -> dict[str, Any]:
+    """Return the options of a chart of equity and of profit's fall from its peak, both in pUSD."""
     return _base("Equity and drawdown over time") | {
         "xAxis": _axis(type="time"),
         "yAxis": [_axis(type="value", scale=True), _axis(type="value", max=0, splitLine={"show": False})],
@@ -40,13 +43,13 @@ def equity(total: Points) -> dict[str, Any]:
     }
 
 
-def equity_series(total: Points) -> list[dict[str, Any]]:
+def equity_series(total: Iterable[Point]) -> list[dict[str, Any]]:
     """Return the part of that chart which changes."""
-    points, falls, peak = [], [], float("-inf")
-    for time, value in total:
-        peak = max(peak, value)
-        points.append([time, round(value, 2)])
-        falls.append([time, round(value - peak, 2)])
+    points, falls, peak = [], [], None
+    for time, value, profit in total:
+        peak = profit if peak is None else max(peak, profit)
+        points.append([time, round(number(value), 2)])
+        falls.append([time, round(number(profit - peak), 2)])
     return [
         {"name": "Equity", "type": "line", "showSymbol": False, "data": points, "color": BLUE, "lineStyle": {"width": 2}},
         {"name": "Drawdown", "type": "line", "yAxisIndex": 1, "showSymbol": False, "data": falls, "color": RED,

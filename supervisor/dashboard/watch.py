@@ -26,8 +26,6 @@ _TRADES = 1000
 #: Seconds between looks at the log and the books, and for which the log is waited.
 _LOOK = 2.0
 _PATIENCE = 1.5
-#: Milliseconds between points of equity.
-_EQUITY_INTERVAL = 4000
 #: Markets whose books are kept for pages that show them.
 _MARKETS = 50
 #: The document that holds which notifications an operator has seen.
@@ -46,9 +44,6 @@ class Watch:
         #: The latest decision of each agent, and its realised profit over time.
         self.decisions: dict[str, dict[str, Any]] = {}
         self.profits: dict[str, Series] = {}
-        #: What all wallets are worth, and each agent's book.
-        self.equity = Series(interval=_EQUITY_INTERVAL)
-        self.books: dict[str, Series] = {}
         #: Each agent's score as a forecaster, as far as something has come out.
         self.scores: dict[str, ScoreRow] = {}
         #: Why the log cannot be read now, in one sentence, or None.
@@ -128,7 +123,7 @@ class Watch:
         if event.type is Type.DECISION:
             self.decisions[agent_id] = event.data
         elif event.type is Type.AGENT and event.data.get("change") == "deleted":
-            for known in (self.decisions, self.profits, self.books):
+            for known in (self.decisions, self.profits):
                 known.pop(agent_id, None)
         elif event.type in (Type.TRADE, Type.RESOLUTION, Type.ORDER):
             self._sample_profit(agent_id, event.timestamp)
@@ -181,7 +176,7 @@ class Watch:
             series.extend(reversed(points))
 
     async def _look(self, context: FleetContext) -> None:
-        """See now and then whether the log answers, and take samples of the books."""
+        """See now and then whether the log answers, and how good the forecasts were."""
         while True:
             try:
                 async with asyncio.timeout(_PATIENCE):
@@ -190,19 +185,9 @@ class Watch:
             except (PolyfleetError, TimeoutError) as error:
                 self.trouble = str(error) or "the log does not answer"
             if context.follower.state is not None and self.trouble is None:
-                self._sample_books(context, await self.portfolio.get())
                 rows = await context.scores["agent"].get_or([])
                 self.scores = {row["agentId"]: row for row in rows if row["agentId"]}
             await asyncio.sleep(_LOOK)
-
-    def _sample_books(self, context: FleetContext, shown: Portfolio) -> None:
-        now = context.clock()
-        self.equity.add(now, float(shown["total"]["equity"]))
-        for wallet in shown["wallets"]:
-            for book in wallet["books"]:
-                if book["agentId"]:
-                    series = self.books.setdefault(book["agentId"], Series(60, _EQUITY_INTERVAL))
-                    series.add(now, float(book["equity"]))
 
     async def _portfolio(self) -> Portfolio:
         assert self._context is not None

@@ -105,6 +105,11 @@ async def test_every_route_is_asked_and_answers(fleet: Served, reach: Reach) -> 
     assert (await client.markets(closed=True))["total"] == 1
     assert (await client.market("rain-1"))["slug"] == "rain-1"
     assert (await client.portfolio())["total"]["equity"] == "0"
+    assert (await client.equity("a", start=5))["points"] == (await client.equity())["points"] == []
+    assert (await client.portfolio_csv()).startswith("wallet,agent,kind,")
+    assert (await client.trades_csv(agent="a")).startswith("seq,time,kind,")
+    with pytest.raises(NotFound, match="nobody"):
+        await client.trades_csv(agent="nobody")
     assert (await client.scores("strategy"))["scores"] == []
     assert (await client.ledger_check())["ok"] is True
     assert (await client.kill_switch("a test"))["halted"] == "a test"

@@ -1,6 +1,8 @@
 """The commands that talk to a fleet, each in a process of its own, against the real application."""
 
 import asyncio
+import csv
+import io
 import json
 import os
 import stat
@@ -92,11 +94,17 @@ async def test_the_portfolio_shows_books_and_positions(fleet: Served) -> None:
     code, printed, _ = await polyfleet(fleet, "portfolio", "--positions")
     words = [line.split() for line in printed.splitlines()]
     assert code == 0
-    assert words[0] == ["wallet", "agent", "cash", "value", "equity", "realised", "unrealised", "fees", "positions"]
-    assert ["main", "default", "47.49", "2.50", "49.99", "-0.01", "0.00", "0.01", "1"] in words
+    assert words[0] == ["wallet", "agent", "cash", "value", "equity", "realised", "unrealised", "fees", "drawdown", "positions"]
+    assert ["main", "default", "47.49", "2.40", "49.89", "-0.01", "-0.10", "0.01", "-", "1"] in words
     assert any(line[:3] == ["default", "5", "Yes"] for line in words)
     _, printed, _ = await polyfleet(fleet, "portfolio", "--json")
     assert json.loads(printed)["total"]["fees"] == "0.01"
+    code, printed, _ = await polyfleet(fleet, "portfolio", "--csv")
+    held = list(csv.DictReader(io.StringIO(printed)))[-1]
+    assert (code, held["agent"], held["size"], held["cost"], held["value"]) == (0, "default", "5", "2.5", "2.4")
+    code, printed, _ = await polyfleet(fleet, "portfolio", "--trades")
+    [bought] = csv.DictReader(io.StringIO(printed))
+    assert (code, bought["kind"], bought["amount"], bought["fee"]) == (0, "buy", "2.5", "0.01")
 
 
 async def test_the_kill_switch_goes_on_and_off(fleet: Served) -> None:

@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from agents import facts
 from agents.events import Type
 from agents.fleet import AgentRecord, agent_data
+from agents.lots import Lot, Position
 from agents.model import SIZE_STEP, Side
 from agents.money import ONE, fee, micro, notional, text
 from agents.orders import OrderStatus
-from agents.portfolio import UNALLOCATED, Book, Portfolio, Position
+from agents.portfolio import UNALLOCATED, Book, Portfolio
 from tests.unit.agents.worlds import event, market, spec
 
 AGENTS = ("a", "b", "c")
@@ -101,6 +102,10 @@ class Log:
 
     def book(self, owner: str = UNALLOCATED) -> Book:
         return self.portfolio.book("main", owner)
+
+
+def figures(position: Position) -> tuple[int, int, int, int]:
+    return position.size, position.cost, position.profit, position.fees
 
 
 def books(portfolio: Portfolio) -> dict[str, tuple[int, int, dict[str, Position]]]:
@@ -236,17 +241,22 @@ def traded() -> Log:
 def test_a_buy_costs_price_and_fee_and_a_budget_comes_out_of_the_unallocated() -> None:
     log = traded()
     assert log.book("a").cash == micro("58.8")
-    assert log.book("a").positions["1-yes"] == Position(100 * ONE, micro("40"), micro("-1.2"), micro("1.2"))
+    position = log.book("a").positions["1-yes"]
+    assert figures(position) == (100 * ONE, micro("40"), micro("-1.2"), micro("1.2"))
+    assert position.lots == [Lot("t2/o", 100 * ONE, micro("40"), 0, 100 * ONE)]
     assert log.book().cash == micro("900")
 
 
-def test_a_sale_realises_profit_against_average_cost() -> None:
+def test_a_sale_realises_profit_against_what_the_oldest_shares_have_cost() -> None:
     log = traded()
     log.trade("a", "1-yes", Side.BUY, 100 * ONE, micro("0.6"))
     log.trade("a", "1-yes", Side.SELL, 50 * ONE, micro("0.8"))
     position = log.book("a").positions["1-yes"]
-    assert (position.size, position.cost) == (150 * ONE, micro("75"))
-    assert position.profit == micro("15") - micro("1.2") * 2 - micro("0.4")
+    assert (position.size, position.cost) == (150 * ONE, micro("80"))
+    assert position.profit == micro("20") - micro("1.2") * 2 - micro("0.4")
+    log.trade("a", "1-yes", Side.SELL, 100 * ONE, micro("0.8"), "0")
+    assert (position.size, position.cost) == (50 * ONE, micro("30"))
+    assert position.profit == micro("50") - micro("1.2") * 2 - micro("0.4")
 
 
 def test_a_failed_sale_gives_shares_cost_and_profit_back() -> None:
@@ -258,7 +268,7 @@ def test_a_failed_sale_gives_shares_cost_and_profit_back() -> None:
     assert books(log.portfolio) == was
 
 
-def test_a_buy_that_fails_after_its_shares_were_sold_leaves_no_negative_cost() -> None:
+def test_a_buy_that_fails_after_its_shares_were_sold_is_as_if_it_had_never_been() -> None:
     log = Log()
     log.agent("a", micro("1000"))
     log.trade("a", "1-yes", Side.BUY, 100 * ONE, micro("0.1"), "0")
@@ -266,8 +276,22 @@ def test_a_buy_that_fails_after_its_shares_were_sold_leaves_no_negative_cost() -
     log.trade("a", "1-yes", Side.SELL, 50 * ONE, micro("0.5"), "0")
     log.settle(dear, "failed")
     position = log.book("a").positions["1-yes"]
-    assert (position.size, position.cost) == (50 * ONE, 0)
-    assert log.book("a").cash == micro("1000") + position.profit == micro("1015")
+    assert (position.size, position.cost, position.profit) == (50 * ONE, micro("5"), micro("20"))
+    assert log.book("a").cash == micro("1015")
+
+
+def test_a_buy_that_fails_when_all_its_shares_were_sold_leaves_the_book_short_until_others_come() -> None:
+    log = Log()
+    log.agent("a", micro("1000"))
+    cheap = log.trade("a", "1-yes", Side.BUY, 100 * ONE, micro("0.1"), "0")
+    log.trade("a", "1-yes", Side.SELL, 100 * ONE, micro("0.5"), "0")
+    assert log.portfolio.undone(f"{cheap}/o") == micro("10")
+    log.settle(cheap, "failed")
+    position = log.book("a").positions["1-yes"]
+    assert figures(position) == (-100 * ONE, 0, micro("50"), 0)
+    log.trade("a", "1-yes", Side.BUY, 150 * ONE, micro("0.4"), "0")
+    assert figures(position) == (50 * ONE, micro("20"), micro("10"), 0)
+    assert log.book("a").cash == micro("990")
 
 
 def test_a_settlement_counts_once_and_one_that_is_unknown_changes_nothing() -> None:
@@ -285,7 +309,7 @@ def test_a_settlement_counts_once_and_one_that_is_unknown_changes_nothing() -> N
 def test_fractional_payouts_are_exact() -> None:
     log = traded()
     assert log.redeem("1-yes", ONE // 2) == micro("50")
-    assert log.book("a").positions["1-yes"] == Position(0, 0, micro("10") - micro("1.2"), micro("1.2"))
+    assert figures(log.book("a").positions["1-yes"]) == (0, 0, micro("10") - micro("1.2"), micro("1.2"))
     assert log.book("a").cash == micro("108.8")
 
 
@@ -324,7 +348,7 @@ def test_shares_that_leave_a_wallet_take_their_cost_with_them() -> None:
     log = Log()
     log.trade(None, "1-yes", Side.BUY, 100 * ONE, micro("0.4"), "0")
     log.deposit(0, {"1-yes": -25 * ONE})
-    assert log.book().positions["1-yes"] == Position(75 * ONE, micro("30"), 0, 0)
+    assert figures(log.book().positions["1-yes"]) == (75 * ONE, micro("30"), 0, 0)
 
 
 def test_an_agent_is_found_in_every_wallet() -> None:

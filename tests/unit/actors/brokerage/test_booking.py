@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actors.brokerage.booking import GRACE, Booking
 from agents.events import Type
 from agents.model import Side
-from agents.money import ONE, fee, notional
+from agents.money import ONE, fee, micro, notional
 from agents.orders import OPEN, TRANSITIONS, OrderStatus
 from tests.unit.actors.brokerage.desks import WALL, Bench, trade_of, venue_order
 
@@ -152,6 +152,7 @@ async def _tell(story: tuple[bool, list[tuple[str, str, int]]], sizes: list[int]
     book = bench.desk.book("a")
     assert book.cash == 1000 * ONE + cash
     assert sum(position.size for position in book.positions.values()) == shares
+    assert book.profit == sum(micro(event.data["realised"]) for event in bench.log.events if "realised" in event.data)
     assert {number for number, status in final.items() if status != "FAILED"} == {
         int(key[1]) for key in booked if final[int(key[1])] != "FAILED"
     }

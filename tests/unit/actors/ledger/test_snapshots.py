@@ -1,3 +1,4 @@
+import json
 import pickle
 from collections import Counter
 
@@ -5,6 +6,7 @@ from actors.ledger import snapshots
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, FleetState, agent_data
 from agents.forecasting import track
+from agents.lots import Lot
 from agents.spec import AgentSpec
 
 
@@ -45,3 +47,19 @@ def test_the_full_record_of_an_agent_is_small() -> None:
     assert len(state.record.of("agent-0")) == track.KEPT
     assert len(pickle.dumps(state)) < 150_000
     assert len(snapshots.encode(state.seq, state, Counter()).state) < 250_000
+
+
+def test_the_books_of_an_older_snapshot_have_one_lot_for_what_they_hold() -> None:
+    state = FleetState(seq=7)
+    position = state.portfolio.book("main", "a").position("1", seq=3)
+    position.buy(100, 40, 2, "t1/o1")
+    position.sell(20, 30, 1)
+    stored = snapshots.encode(7, state, Counter())
+    older = json.loads(stored.state)
+    for name in ("lots", "used", "kept", "selling"):
+        del older["portfolio"]["wallets"]["main"]["a"]["positions"]["1"][name]
+    found = snapshots.newest([stored._replace(version="1-older", state=json.dumps(older))], floor=5)
+    assert found is not None
+    read = found.state.portfolio.book("main", "a").positions["1"]
+    assert (read.size, read.cost, read.profit, read.fees, read.seq) == (80, 32, 19, 3, 3)
+    assert read.lots == [Lot("", 80, 32, 0, 80)]

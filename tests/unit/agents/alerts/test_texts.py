@@ -11,6 +11,7 @@ from agents.alerts.texts import alert, local_time
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, FleetState
 from agents.spec import AgentSpec, AgentState
+from agents.valuation import Valuation
 
 NOW = 1_764_000_000_000
 
@@ -119,7 +120,7 @@ def test_no_answer_is_longer_than_a_message_and_no_button_than_telegram_takes() 
         answers.agents(state),
         answers.agents(state, 99),
         answers.choose(state, "restart"),
-        answers.profit(state),
+        answers.profit(state, Valuation(state, {})),
         answers.status(state),
     ]
     for answer in found:

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from agents.events import Type
-from agents.facts import deposit_data
+from agents.facts import deposit_data, stuck_data
 from agents.money import ONE
 from agents.sell_out import Left, SellOut, sell_out_data
 from agents.spec import AgentState
@@ -71,21 +71,28 @@ async def test_the_portfolio_adds_up(api: Api, stand: Stand, context: FleetConte
         "confirmedCash": "1000",
         "pendingCash": "-2.51",
         "cost": "2.5",
-        "value": "2.5",
-        "equity": "999.99",
+        "value": "2.4",
+        "equity": "999.89",
         "realised": "-0.01",
-        "unrealised": "0",
+        "unrealised": "-0.1",
+        "redeemable": "0",
         "fees": "0.01",
         "unpriced": 0,
+        "drawdown": None,
     }
     assert (portfolio["seq"], portfolio["total"]) == (3, sums)
     [wallet] = portfolio["wallets"]
-    assert (wallet["wallet"], wallet["address"], wallet["equity"]) == ("main", "0xw", "999.99")
+    assert (wallet["wallet"], wallet["address"], wallet["equity"]) == ("main", "0xw", "999.89")
     assert [(book["agentId"], book["unallocated"], book["budget"], book["cash"]) for book in wallet["books"]] == [
         (None, True, "0", "900"),
         ("default", False, "100", "97.49"),
     ]
     assert [position["tokenId"] for position in wallet["books"][1]["positions"]] == ["101"]
+    at_stake = {"cost": "2.5", "value": "2.4", "positions": 1}
+    assert portfolio["exposure"] == {
+        "byEvent": [{"eventId": "0xc1", "eventTitle": "Will it rain on day 1?"} | at_stake],
+        "byCategory": [{"category": "weather"} | at_stake],
+    }
 
 
 async def test_a_position_without_a_price_counts_at_its_cost_and_is_said_so(
@@ -102,7 +109,15 @@ async def test_a_resolved_market_is_worth_what_it_paid(api: Api, stand: Stand, c
     await trade(stand, context)
     await stand.supervisor.store(Type.RESOLUTION, {"conditionId": "0xc1", "payouts": {"101": "1", "102": "0"}})
     await context.settle(await stand.ledger.head())
-    assert (await api.get("/api/portfolio")).json()["total"]["value"] == "5"
+    portfolio = (await api.get("/api/portfolio")).json()
+    assert (portfolio["total"]["value"], portfolio["total"]["redeemable"]) == ("5", "5")
+    assert portfolio["exposure"] == {"byEvent": [], "byCategory": []}
+    unpaid = {"wallet": "main", "conditionId": "0xc1", "marketQuestion": "Will it rain on day 1?", "redeemable": "5"}
+    assert portfolio["redemptions"] == [unpaid | {"reason": None, "attempts": 0, "since": None}]
+    stuck = stuck_data(wallet="main", condition_id="0xc1", question="Will it rain?", attempts=4, reason="no gas")
+    await context.settle(await stand.supervisor.store(Type.INFO, stuck))
+    [told] = (await api.get("/api/portfolio")).json()["redemptions"]
+    assert (told["reason"], told["attempts"], told["since"] > 0) == ("no gas", 4, True)
     stand.feed.gone = True
     assert (await api.get("/api/portfolio")).json()["total"]["value"] == "5"
 

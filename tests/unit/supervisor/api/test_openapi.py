@@ -52,6 +52,9 @@ DELETE /api/fleet/kill-switch
 GET /api/markets
 GET /api/markets/{market_id}
 GET /api/portfolio
+GET /api/portfolio.csv
+GET /api/portfolio/equity
+GET /api/portfolio/trades.csv
 GET /api/scores
 GET /api/ledger/check
 POST /api/notifications
@@ -85,7 +88,9 @@ async def test_every_answer_and_refusal_has_a_shape(described: dict[str, Any]) -
                 assert "X-Correlation-ID" in response["headers"]
             [success] = [code for code in responses if re.fullmatch("2..", code)]
             assert success == ("201" if (method, path) in {("post", "/api/agents"), ("post", "/api/notifications")} else "200")
-            if path != "/metrics":
+            if path.endswith(".csv"):
+                assert responses[success]["content"] == {"text/csv": {"schema": {"type": "string"}}}
+            elif path != "/metrics":
                 assert responses[success]["content"]["application/json"]["schema"], (method, path)
             assert route["description"], (method, path)
 

@@ -1,0 +1,148 @@
+"""What books are worth: at their payout what is resolved, at the best bid what is long, and what is not sure is said."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from agents.fleet import FleetState
+from agents.model import Market, MarketView
+from agents.money import ONE, Micro, micro, notional
+from agents.portfolio import Book
+
+#: Where a price is from: the resolution, the best bid (or ask, of what was sold short), the last trade of an empty book.
+PriceSource = Literal["payout", "bid", "ask", "last"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A token's market, and the prices of its book: None where there is none. `last` is that of the latest trade known."""
+
+    market: Market
+    outcome: str
+    bid: Micro | None
+    ask: Micro | None
+    last: Micro | None
+
+    @property
+    def event(self) -> tuple[str, str]:
+        """The id and the title of the event that it belongs to; a market without one is its own."""
+        market = self.market
+        return market.event_id or market.condition_id, market.event_title or market.question
+
+    @property
+    def category(self) -> str:
+        """The category of its market: its first tag, or an empty text."""
+        return self.market.tags[0] if self.market.tags else ""
+
+
+def quotes(views: Iterable[MarketView]) -> dict[str, Quote]:
+    """Return the quote of every token of these markets."""
+    return {token: _quote(view, index) for view in views for index, token in enumerate(view.market.tokens)}
+
+
+def _quote(view: MarketView, index: int) -> Quote:
+    book = view.books[index]
+    last = view.prices[-1][1] if view.prices else None
+    if last is not None and index:
+        last = ONE - last
+    return Quote(view.market, view.market.outcomes[index], book.bid, book.ask, last)
+
+
+class Price(NamedTuple):
+    """What a share is worth, and where that is from; None: nothing says so."""
+
+    amount: Micro | None
+    source: PriceSource | None
+
+
+@dataclass(slots=True)
+class Figures:
+    """Books added up. A position without a price counts at its cost, and `unpriced` says how many do.
+
+    `redeemable` is what resolved shares pay that were not paid out yet; it is a part of `value`.
+    """
+
+    cash: Micro = 0
+    cost: Micro = 0
+    value: Micro = 0
+    realised: Micro = 0
+    fees: Micro = 0
+    redeemable: Micro = 0
+    unpriced: int = 0
+
+    def add(self, other: "Figures") -> None:
+        """Add others."""
+        for part in fields(self):
+            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+
+    @property
+    def equity(self) -> Micro:
+        """Cash and what is held."""
+        return self.cash + self.value
+
+    @property
+    def unrealised(self) -> Micro:
+        """What is held against what it has cost."""
+        return self.value - self.cost
+
+    @property
+    def profit(self) -> Micro:
+        """Realised and unrealised profit, fees taken off: what equity would be less all that was paid in."""
+        return self.realised + self.unrealised
+
+
+class Valuation:
+    """Values books by a folded log and the feed's quotes (none for what the feed does not know)."""
+
+    def __init__(self, state: FleetState, quoted: Mapping[str, Quote]) -> None:
+        self._state = state
+        self.quoted = quoted
+
+    @cached_property
+    def _paid(self) -> dict[str, str]:
+        return {token: payout for payouts in self._state.resolutions.values() for token, payout in payouts.items()}
+
+    def payout(self, token: str) -> Micro | None:
+        """Return what a share of a token pays, if its market has resolved."""
+        quote = self.quoted.get(token)
+        if quote and quote.market.payouts:
+            return quote.market.payouts[quote.market.tokens.index(token)]
+        paid = self._paid.get(token)
+        return None if paid is None else micro(paid)
+
+    def price(self, token: str, size: Micro) -> Price:
+        """Return the price at which so many shares count; a book with offers and no bid says that they are worth nothing."""
+        paid = self.payout(token)
+        if paid is not None:
+            return Price(paid, "payout")
+        quote = self.quoted.get(token)
+        if quote is None:
+            return Price(None, None)
+        if quote.bid is None and quote.ask is None:
+            return Price(quote.last, "last" if quote.last is not None else None)
+        if size < 0:
+            return Price(ONE if quote.ask is None else quote.ask, "ask")
+        return Price(quote.bid or 0, "bid")
+
+    def redeemable(self, token: str, size: Micro) -> Micro:
+        """Return what shares will be paid out for: nothing while their market has not resolved."""
+        paid = self.payout(token)
+        return notional(size, paid) if paid and size > 0 else 0
+
+    def figures(self, books: Iterable[Book]) -> Figures:
+        """Return the sums of books."""
+        sums = Figures()
+        for book in books:
+            sums.cash += book.cash
+            for token, held in book.positions.items():
+                sums.realised += held.profit
+                sums.fees += held.fees
+                if held.size:
+                    price = self.price(token, held.size)
+                    sums.cost += held.cost
+                    sums.value += held.cost if price.amount is None else notional(held.size, price.amount)
+                    sums.unpriced += price.amount is None
+                    if price.source == "payout":
+                        sums.redeemable += self.redeemable(token, held.size)
+        return sums
