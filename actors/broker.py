@@ -223,6 +223,7 @@ class BrokerService:
             await asyncio.sleep(_TICK)
             await self._desk.clock.now()
             await self._recovery.settle_unknown()
+            await self._entry.expire()
             await self._pay_out()
             if time.monotonic() - reconciled > _RECONCILE:
                 await self._recovery.reconcile()

@@ -118,6 +118,9 @@ class MarketFeed(Protocol):
     async def market(self, id: str) -> MarketView | None:
         """Return one market by condition id, Gamma id, slug or token id, asking the venue if it is not followed."""
 
+    async def ticks(self, condition_ids: Sequence[str]) -> dict[str, Micro]:
+        """Return the present tick of those of these markets that it follows."""
+
     async def watch(self, condition_ids: Sequence[str]) -> None:
         """Follow these markets too until they resolve (a broker does this for what it holds)."""
 

@@ -33,6 +33,8 @@ class Ticket:
     order_type: TimeInForce
     post_only: bool
     neg_risk: bool
+    #: Wall epoch seconds that a GTD order states; 0 for any other.
+    expiration: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ async def sign(client: AsyncSecureClient, ticket: Ticket) -> Signed:
     draft = OrderDraft(
         chain_id=ctx.environment_config.chain_id,
         exchange_address=exchange,
-        expiration=0,
+        expiration=ticket.expiration,
         funder_address=ctx.wallet,
         offered_amount=ticket.offered,
         order_type=ticket.order_type.value,

@@ -33,7 +33,9 @@ def test_signed_amounts_are_what_the_venue_takes(tick: str, place: int, size: in
         with pytest.raises(InvalidInput, match=r"the least is|below the market's minimum"):
             write_ticket(wanted)
         return
-    ticket, shares = write_ticket(wanted)
+    ticket, placed = write_ticket(wanted)
+    shares = placed.size
+    assert placed.price == price
     assert shares >= least
     cash = ticket.offered if ticket.side is Side.BUY else ticket.requested
     assert shares == (ticket.requested if ticket.side is Side.BUY else ticket.offered)
@@ -62,9 +64,10 @@ def test_a_quote_rests_post_only_and_anything_else_is_killed() -> None:
     ("changes", "reason"),
     [
         ({"action": "hold"}, "a decision to hold is not an order"),
-        ({"price": "0.505"}, "price 0.505 is not on the market's grid of 0.01"),
-        ({"price": "0"}, "price 0 is not on the market's grid of 0.01"),
-        ({"price": "1"}, "price 1 is not on the market's grid of 0.01"),
+        ({"price": "0.005"}, "price 0.005 leaves none on the market's grid of 0.01"),
+        ({"price": "0.995", "action": "sell"}, "price 0.995 leaves none on the market's grid of 0.01"),
+        ({"price": "0"}, "price 0 leaves none on the market's grid of 0.01"),
+        ({"price": "1"}, "price 1 leaves none on the market's grid of 0.01"),
         ({"size": "0.49", "price": "0.57"}, "a size of 0.49 is too small: at 0.57 the least is 1 shares"),
         ({"size": "4.99", "quote": True}, "a quote of 4.99 shares is below the market's minimum of 5"),
         ({"token_id": "stranger"}, "token stranger is not one of market 0x1"),
