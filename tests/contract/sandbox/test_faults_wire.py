@@ -47,7 +47,8 @@ def test_faults_are_listed_switched_and_refused(control: httpx.Client) -> None:
     assert control.get("/sandbox/faults").json()["on"] == {"restart": "5", "failed": "0.25"}
     switch(control, restart=None)
     assert control.get("/sandbox/faults").json()["on"] == {"failed": "0.25"}
-    for wrong in ({"nonsense": 1}, {"failed": 3}, [], "x"):
+    wrongs: list[Any] = [{"nonsense": 1}, {"failed": 3}, [], "x"]
+    for wrong in wrongs:
         refused = control.post("/sandbox/faults", json=wrong)
         assert (refused.status_code, list(refused.json())) == (400, ["error"])
     assert control.delete("/sandbox/faults").json()["on"] == {}
