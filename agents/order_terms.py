@@ -15,6 +15,11 @@ _EARLY = 60
 _LEAST_AHEAD = 180
 _ON_THE_WAY = 5
 
+#: By how much the measured speed of a clock that runs like the wall's may differ from 1, and how many times the time that is
+#: left an order states where it does not.
+_ALIKE = 0.1
+_SLACK = 2
+
 
 def check_terms(decision: Decision, now: int) -> None:
     """Check that what a decision asks for can be had together; `now` is the venue's clock.
@@ -87,11 +92,13 @@ def stated_expiration(expires: int, now: int, speed: float | None, wall: float) 
         wall: the wall clock, epoch seconds.
 
     Returns:
-        0 where the venue would not take it, as it is too near: then whoever placed the order must end it. It may be a little
-        late otherwise, since the speed is measured: to end it in time is the broker's business in any case.
+        0 where the venue would not take it, as it is too near: then whoever placed the order must end it. Where the clocks do
+        not run alike it is far too late, since their speeds are only measured: to end the order in time is the broker's
+        business in any case.
     """
     if not speed or speed <= 0:
         return 0
-    left = (expires - now) / 1000 / speed
-    stated = ceil(wall + left * 1.02) + _EARLY
+    left = (expires - now) / 1000
+    left = left if abs(speed - 1) < _ALIKE else _SLACK * left / speed
+    stated = ceil(wall + left) + _EARLY
     return stated if stated >= wall + _LEAST_AHEAD + _ON_THE_WAY else 0
