@@ -220,6 +220,9 @@ class Broker(Protocol):
         Raises StaleIncarnation, or Unavailable while it reconciles, is halted or cannot reach the venue.
         """
 
+    async def cancel(self, *, order_id: str | None = None, agent_id: str | None = None, condition_id: str | None = None) -> int:
+        """Cancel the fleet's resting orders that are all that is named, and return how many there were."""
+
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent and return how many there were."""
 

@@ -247,6 +247,10 @@ class Entry:
             await desk.venue.cancel(sorted(outside))
         return sum(counts) + len(left)
 
+    async def cancel(self, orders: Iterable[Order]) -> int:
+        """Cancel those of these orders that may rest; return how many there were."""
+        return await self._cancel(orders)
+
     async def _cancel(self, orders: Iterable[Order]) -> int:
         """Cancel those of these orders that may rest, and log how each has ended; return how many there were."""
         desk = self._desk

@@ -13,12 +13,14 @@ from supervisor.api.book_views import Portfolio, Position, Sums
 from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, Scores
 from supervisor.api.log_routes import LoggedEvent, Published
 from supervisor.api.market_views import MarketBook
+from supervisor.api.order_routes import Cancelled
 from supervisor.api.probe_routes import Readiness
 from supervisor.api.seed_routes import Health
 
 __all__ = [
     "AgentList",
     "AgentStatus",
+    "Cancelled",
     "Deleted",
     "Fleet",
     "Halted",

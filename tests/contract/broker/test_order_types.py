@@ -197,3 +197,23 @@ async def test_orders_of_a_batch_share_the_cash_that_there_is(fleet: Fleet) -> N
     assert [each.status for each in placed] == ["live", "live", "rejected"]
     assert placed[2].reason == "it may cost 4 pUSD, fee included, and the agent has 2 free"
     await asyncio.gather(fleet.agreed())
+
+
+async def test_orders_are_cancelled_one_by_one_by_market_and_by_agent(fleet: Fleet) -> None:
+    await fleet.start(a="1000", b="1000")
+    first, second = await fleet.market(fleet.served.market()), await fleet.market(fleet.served.market())
+    ids = {}
+    for agent_id in "ab":
+        placed = await fleet.place(
+            agent_id, *(fleet.intent(market, "buy", "0.4", "10", quote=True) for market in (first, second))
+        )
+        ids[agent_id] = [each.order_id for each in placed]
+    broker = fleet.broker
+    assert await broker.cancel(order_id=ids["a"][0]) == 1
+    assert await broker.cancel(order_id=ids["a"][0]) == 0
+    assert await broker.cancel(condition_id=first.condition_id) == 1
+    assert await broker.cancel(agent_id="a", condition_id=first.condition_id) == 0
+    assert await broker.cancel(agent_id="a") == 1
+    left = fleet.served.run(lambda exchange: exchange.open_orders(fleet.address))
+    assert [order.order_id for order in left] == [ids["b"][1]]
+    await fleet.agreed()

@@ -45,6 +45,9 @@ GET /api/agents/{agent_id}/events
 GET /api/events
 GET /api/fleet
 POST /api/fleet/reload
+POST /api/agents/{agent_id}/cancel
+POST /api/orders/cancel
+POST /api/orders/{order_id}/cancel
 POST /api/fleet/kill-switch
 DELETE /api/fleet/kill-switch
 GET /api/markets
