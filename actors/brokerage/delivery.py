@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.brokerage.booking import Booking
+from actors.brokerage.cancelling import CHANNEL, Cancelling
 from actors.brokerage.desk import Desk
 from actors.brokerage.orders import Order
 from actors.polymarket.trading import Reply
@@ -23,9 +24,6 @@ _PAUSES = (0.25, 0.5, 1.0, 2.0)
 
 #: Seconds that the venue has to list the trades of an order that it called matched.
 _FILL_PATIENCE = 10.0
-
-#: Seconds that the user channel has to report what came of an order before it is asked for.
-CHANNEL = 0.5
 
 #: Seconds between questions about an order of which the venue has not said what came, at most.
 _LONGEST_WAIT = 1.0
@@ -52,16 +50,17 @@ class Delivery:
     `_PATIENCE`, after its own time is over, or once the agent may not trade any more.
     """
 
-    def __init__(self, desk: Desk, booking: Booking) -> None:
+    def __init__(self, desk: Desk, booking: Booking, cancelling: Cancelling) -> None:
         self._desk = desk
         self._booking = booking
+        self._cancelling = cancelling
 
-    async def send(self, stored: Mapping[str, bytes], barred: Callable[[], str | None]) -> None:
+    async def send(self, stored: Mapping[str, bytes], stopped: Callable[[], str | None]) -> None:
         """Send orders, by id, together, and bring each to what came of it; what stays unknown is settled later, by its id.
 
         Args:
             stored: the signed orders, all of one agent.
-            barred: tells why nothing may be sent any more, or None.
+            stopped: tells why nothing may be sent any more, or None.
         """
         tracked = ((self._desk.orders.get(order_id), payload) for order_id, payload in stored.items())
         parcels = [_Parcel(order, payload) for order, payload in tracked if order is not None]
@@ -70,7 +69,7 @@ class Delivery:
         try:
             async with asyncio.TaskGroup() as answers:
                 for pause in (*_PAUSES, None):
-                    left, wait = await self._attempt(left, barred, answers)
+                    left, wait = await self._attempt(left, stopped, answers)
                     wait = max(pause or 0.0, wait)
                     if not left or pause is None or time.monotonic() + wait > deadline:
                         break
@@ -85,17 +84,17 @@ class Delivery:
                 parcel.order.posting = False
 
     async def _attempt(
-        self, parcels: Sequence[_Parcel], barred: Callable[[], str | None], answers: asyncio.TaskGroup
+        self, parcels: Sequence[_Parcel], stopped: Callable[[], str | None], answers: asyncio.TaskGroup
     ) -> tuple[list[_Parcel], float]:
         """Send once; return what may be sent again, and the seconds after which the venue wants it."""
         desk, again, wait = self._desk, [], 0.0
         wanted = []
         for parcel in parcels:
-            reason = barred() or self._late(parcel.order)
+            reason = stopped() or self._late(parcel.order)
             if parcel.order.status is not S.SIGNED:
                 answers.create_task(self._followed(parcel.order))  # The user channel told of it meanwhile.
             elif reason:
-                parcel.reason = reason
+                parcel.reason = f"it was not sent{' again' if parcel.reason else ''}: {reason}"
                 answers.create_task(self._given_up(parcel))
             else:
                 wanted.append(parcel)
@@ -143,6 +142,8 @@ class Delivery:
             return False
 
     def _late(self, order: Order) -> str | None:
+        if self._desk.fenced:
+            return f"another life of {self._desk.name} has begun"
         over = order.expires is not None and order.expires <= self._desk.clock.reckoned
         return "its time was over before the venue had taken it" if over else None
 
@@ -199,16 +200,9 @@ class Delivery:
         # A taker delay is up to a second, and the user channel tells of its end.
         wait = _LONGEST_WAIT if delayed else CHANNEL
         while order.open and time.monotonic() < deadline:
-            ended = await self.ends_within(order, wait)
+            ended = await self._cancelling.ends_within(order, wait)
             wait = min(wait * 2, _LONGEST_WAIT)
             if ended or await self._booking.settle(order, await desk.venue.order(order.id)):
                 return
         if order.open:
             await self._unknown(order, "the venue took it and has not said yet what came of it")
-
-    async def ends_within(self, order: Order, seconds: float) -> bool:
-        """Return whether an order has ended, waiting at most so long for the user channel to say so."""
-        deadline = time.monotonic() + seconds
-        while order.open and (left := deadline - time.monotonic()) > 0:
-            await self._desk.changed(left)
-        return not order.open

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from actors.brokerage.booking import Booking
-from actors.brokerage.delivery import CHANNEL, Delivery
+from actors.brokerage.cancelling import Cancelling
+from actors.brokerage.delivery import Delivery
 from actors.brokerage.desk import Desk
 from actors.brokerage.notices import order_event
 from actors.brokerage.orders import Order
@@ -38,7 +39,8 @@ class Entry:
     def __init__(self, desk: Desk, booking: Booking) -> None:
         self._desk = desk
         self._booking = booking
-        self._delivery = Delivery(desk, booking)
+        self._cancelling = Cancelling(desk, booking)
+        self._delivery = Delivery(desk, booking, self._cancelling)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._incarnations: dict[str, int] = {}
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
@@ -65,7 +67,7 @@ class Entry:
         async with self._turns[agent_id]:
             self._check_life(agent_id, incarnation)
             wanted = (self._desk.orders.get(order_id) for order_id in dict.fromkeys(cancels))
-            await self._cancel([order for order in wanted if order is not None and order.agent_id == agent_id])
+            await self._cancelling.cancel([order for order in wanted if order is not None and order.agent_id == agent_id])
             if intents:
                 self._check_open()
             placed: list[Placed] = []
@@ -75,7 +77,7 @@ class Entry:
                 if group in broken:
                     outcomes = [_refused(batch[0], f"an earlier leg of its group was not placed: {broken[group]}")]
                 else:
-                    outcomes = await self._place(agent_id, batch, partial(self._barred, agent_id, cleared))
+                    outcomes = await self._place(agent_id, batch, partial(self._stopped, agent_id, cleared))
                 if group and outcomes[0].status in (S.REJECTED, S.UNKNOWN, S.EXPIRED):
                     broken.setdefault(group, outcomes[0].reason)
                 placed += outcomes
@@ -89,6 +91,11 @@ class Entry:
         if incarnation < current:
             raise StaleIncarnation(f"agent {agent_id} is in its life {current}; life {incarnation} may not trade any more")
 
+    async def sell_out(self, agent_id: str, intent: Intent) -> Placed:
+        """Place the kill switch's own sale of what an agent holds: the one order that a halt lets through."""
+        async with self._turns[agent_id]:
+            return (await self._place(agent_id, [intent], self._not_selling_out))[0]
+
     def _check_open(self) -> None:
         if self.halted is not None:
             raise Unavailable(f"trading is halted: {self.halted}")
@@ -96,34 +103,34 @@ class Entry:
             raise Unavailable(f"another life of {self._desk.name} has begun; this one has ended")
         _ = self._desk.venue
 
-    def _barred(self, agent_id: str, cleared: int) -> str | None:
-        """Return why what an agent asked for when its orders had been cleared so often must not be sent now, or None."""
-        if cleared != self._cleared[agent_id]:
-            return "all orders of the agent were cancelled meanwhile"
-        try:
-            self._check_open()
-        except Unavailable as error:
-            return str(error)
-        return None
+    def _swept(self, agent_id: str, cleared: int) -> str | None:
+        return "all orders of the agent were cancelled meanwhile" if cleared != self._cleared[agent_id] else None
 
-    async def _place(self, agent_id: str, batch: Sequence[Intent], barred: Callable[[], str | None]) -> list[Placed]:
+    def _stopped(self, agent_id: str, cleared: int) -> str | None:
+        """Return why what an agent asked for when its orders had been cleared so often is not sent now, or None."""
+        return f"trading is halted: {self.halted}" if self.halted is not None else self._swept(agent_id, cleared)
+
+    def _not_selling_out(self) -> str | None:
+        return None if self._desk.fleet.flattening else "the kill switch no longer sells out"
+
+    async def _place(self, agent_id: str, batch: Sequence[Intent], stopped: Callable[[], str | None]) -> list[Placed]:
         """Place orders that need not wait for each other: stored in one commit, sent in one request.
 
-        `barred` says why they may not be, and is asked again before each sending.
+        `stopped` says why they may not be, and is asked again before each sending.
         """
         desk = self._desk
         outcomes = {intent.id: known for intent in batch if (known := desk.orders.outcome(intent.id))}
         fresh = {intent.id: intent for intent in batch if intent.id not in outcomes}
         try:
             if fresh:
-                if reason := barred():
+                if reason := stopped():
                     raise Unavailable(reason)
                 ticks = await self._ticks(intent.decision for intent in fresh.values())
                 await desk.gate.wait()
                 with desk.working():
                     async with desk.lock(agent_id):
                         orders, signed = await self._store(agent_id, fresh.values(), ticks, outcomes)
-                await self._delivery.send(signed, barred)
+                await self._delivery.send(signed, stopped)
                 outcomes |= {order.intent_id: order.placed for order in orders}
         except (InvalidInput, Unavailable, VenueRefused) as error:
             outcomes = {id: _refused(intent, str(error)) for id, intent in fresh.items()} | outcomes
@@ -226,46 +233,31 @@ class Entry:
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent; what it asked for before is not placed any more."""
         self._cleared[agent_id] += 1
-        count = await self._cancel(self._desk.orders.open(agent_id))
+        count = await self._cancelling.cancel(self._desk.orders.open(agent_id))
+        return count + await self._cancel_late(agent_id)
+
+    async def cancel_all(self) -> int:
+        """Cancel all resting orders of the wallet, others' too; what its agents asked for before is not placed any more."""
+        owners = {order.agent_id for order in self._desk.orders.open() if order.agent_id is not None} | set(self._turns)
+        for owner in owners:
+            self._cleared[owner] += 1
+        count = await self._cancelling.sweep()
+        # What was on its way to the venue just then is cancelled as soon as it has answered.
+        return count + sum(await asyncio.gather(*(self._cancel_late(owner) for owner in owners)))
+
+    async def _cancel_late(self, agent_id: str) -> int:
         async with self._turns[agent_id]:
-            return count + await self._cancel(self._desk.orders.open(agent_id))
+            return await self._cancelling.cancel(self._desk.orders.open(agent_id))
+
+    async def cancel(self, orders: Iterable[Order]) -> int:
+        """Cancel those of these orders that may rest; return how many there were."""
+        return await self._cancelling.cancel(orders)
 
     async def expire(self) -> None:
         """Cancel the resting orders whose time on the venue's clock is over; the venue may know of none, or of a later one."""
         now = self._desk.clock.reckoned
-        await self._cancel([order for order in self._desk.orders.open() if order.expires is not None and order.expires <= now])
-
-    async def cancel_all(self) -> int:
-        """Cancel all resting orders of the wallet, those placed outside the fleet too."""
-        desk = self._desk
-        owners = {order.agent_id for order in desk.orders.open()} | set(self._turns)
-        counts = await asyncio.gather(*(self.cancel_agent(owner) for owner in owners if owner is not None))
-        left = {order.id for order in await desk.venue.open_orders()}
-        ours = [order for order in desk.orders.open() if order.id in left]
-        await self._cancel(ours)
-        if outside := left - {order.id for order in ours}:
-            await desk.venue.cancel(sorted(outside))
-        return sum(counts) + len(left)
-
-    async def cancel(self, orders: Iterable[Order]) -> int:
-        """Cancel those of these orders that may rest; return how many there were."""
-        return await self._cancel(orders)
-
-    async def _cancel(self, orders: Iterable[Order]) -> int:
-        """Cancel those of these orders that may rest, and log how each has ended; return how many there were."""
-        desk = self._desk
-        resting = [order for order in orders if order.open and not order.posting]
-        if not resting:
-            return 0
-        with desk.working():
-            done, _ = await desk.venue.cancel([order.id for order in resting])
-            await asyncio.gather(*(self._ended(order, reported=order.id in done) for order in resting))
-        return len(resting)
-
-    async def _ended(self, order: Order, *, reported: bool) -> None:
-        """Wait for the user channel to tell how a cancelled order ended, or ask."""
-        if order.open and not (reported and await self._delivery.ends_within(order, CHANNEL)):
-            await self._booking.settle(order, await self._desk.venue.order(order.id))
+        over = (order for order in self._desk.orders.open() if order.expires is not None and order.expires <= now)
+        await self._cancelling.cancel(over)
 
 
 def _batches(intents: Sequence[Intent]) -> Iterator[list[Intent]]:

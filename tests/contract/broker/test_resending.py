@@ -147,7 +147,9 @@ async def test_nothing_is_sent_again_once_the_agent_may_not_trade(fleet: Fleet, 
         assert len(sent.requests) == 1
     assert placed.status == "rejected"
     assert placed.reason == (
-        "trading is halted: a drill" if stop == "halt" else "all orders of the agent were cancelled meanwhile"
+        "it was not sent again: trading is halted: a drill"
+        if stop == "halt"
+        else "it was not sent again: all orders of the agent were cancelled meanwhile"
     )
     assert open_ids(fleet) == []
     assert (await fleet.broker.account("a")).cash == 1000 * ONE

@@ -21,6 +21,7 @@ CONTROL = {
     "POST /api/agents/{agent_id}/pause",
     "POST /api/agents/{agent_id}/resume",
     "POST /api/agents/{agent_id}/restart",
+    "POST /api/agents/{agent_id}/kill",
     "POST /api/agents/{agent_id}/cancel",
     "POST /api/orders/cancel",
     "POST /api/orders/{order_id}/cancel",
