@@ -254,7 +254,7 @@ def _outcome(reply: OrderResponse) -> Reply | VenueRefused | VenueUnknown:
         return VenueUnknown(f"the venue says that an order is unmatched: {reply.message}")
     if _DUPLICATE in reply.message or _TIMED_OUT in reply.message:
         return VenueUnknown(f"the venue does not say what it did with the order: {reply.message}")
-    return VenueBusy(reply.message) if reply.code in ("post_only_mode", "market_not_ready") else VenueRefused(reply.message)
+    return VenueBusy(reply.message) if reply.code == "post_only_mode" else VenueRefused(reply.message)
 
 
 def _order(model: Any) -> VenueOrder:
