@@ -120,6 +120,16 @@ class BrokerService:
         self._check_ready()
         return await self._uninterrupted(self._entry.execute(agent_id, incarnation, intents, cancels))
 
+    async def cancel(self, *, order_id: str | None = None, agent_id: str | None = None, condition_id: str | None = None) -> int:
+        """Cancel the fleet's resting orders that are all that is named, and return how many there were."""
+        self._check_ready()
+        found = [
+            order
+            for order in self._desk.orders.open(agent_id)
+            if order_id in (None, order.id) and condition_id in (None, order.market.condition_id)
+        ]
+        return await self._uninterrupted(self._entry.cancel(found))
+
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent and return how many there were."""
         self._check_ready()
@@ -237,6 +247,7 @@ class BrokerService:
             await asyncio.sleep(_TICK)
             await self._desk.clock.now()
             await self._recovery.settle_unknown()
+            await self._entry.expire()
             await self._payouts.pay_out()
             self._selling.look(self._spawn)
             if self._heartbeat.lapsed:

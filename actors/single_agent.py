@@ -236,6 +236,9 @@ class _Onlooker:
             Placed(intent.id, None, OrderStatus.REJECTED, "AUTO_TRADE is not true, so nothing is ordered") for intent in intents
         ]
 
+    async def cancel(self, *, order_id: str | None = None, agent_id: str | None = None, condition_id: str | None = None) -> int:
+        return 0
+
     async def cancel_agent(self, agent_id: str) -> int:
         return 0
 

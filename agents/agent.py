@@ -11,6 +11,7 @@ from typing import Any
 from agents.errors import InvalidInput
 from agents.model import Account, Decision, MarketView, OpenOrder, Side, View
 from agents.money import Micro, notional
+from agents.order_terms import check_terms, on_grid
 from agents.orders import OrderStatus
 from agents.ports import Placed
 from agents.risk import fit, spend
@@ -114,7 +115,7 @@ class Agent:
         seen = {item.market.condition_id: item for item in view.markets}
         standing = _Standing(view.account)
         groups = [
-            [(leg, held) for leg, held in self._judge(legs, seen) if held or not standing.keep(leg)]
+            [(leg, held) for leg, held in self._judge(legs, seen, view.now) if held or not standing.keep(leg)]
             for legs in _grouped(self._strategy.decide(view))
         ]
         decisions: list[Decision] = []
@@ -132,12 +133,23 @@ class Agent:
                 decisions.extend(self._logged(leg, held))
         return Plan(tuple(decisions), standing.unwanted)
 
-    def _judge(self, legs: Sequence[Decision], seen: Mapping[str, MarketView]) -> list[_Judged]:
-        held = [self._reason(leg, seen.get(leg.market.condition_id)) for leg in legs]
-        first = next((reason for reason in held if reason), None)
+    def _judge(self, legs: Sequence[Decision], seen: Mapping[str, MarketView], now: int) -> list[_Judged]:
+        judged = [self._judged(leg, seen.get(leg.market.condition_id), now) for leg in legs]
+        first = next((reason for _, reason in judged if reason), None)
         if first and len(legs) > 1:
-            held = [reason or _Held(Hold.GROUP, f"another leg of the trade is held, {first.reason}") for reason in held]
-        return list(zip(legs, held, strict=True))
+            other = _Held(Hold.GROUP, f"another leg of the trade is held, {first.reason}")
+            judged = [(leg, reason or other) for leg, reason in judged]
+        return judged
+
+    def _judged(self, leg: Decision, seen: MarketView | None, now: int) -> _Judged:
+        """Return a decision with its price on the market's present grid, and why it is held."""
+        if leg.action != "hold" and seen is not None:
+            try:
+                check_terms(leg, now)
+                leg = on_grid(leg, seen.market.tick)
+            except InvalidInput as error:
+                return leg, _Held(Hold.LIMIT, str(error))
+        return leg, self._reason(leg, seen)
 
     def _reason(self, leg: Decision, seen: MarketView | None) -> _Held | None:
         if leg.action == "hold":
@@ -184,7 +196,7 @@ class _Standing:
 
     def keep(self, wanted: Decision) -> OpenOrder | None:
         """Return the open order that is what is wanted, if there is one; it then stays."""
-        if not wanted.quote or wanted.group:
+        if not wanted.rests or wanted.group:
             return None
         for order in self._rest:
             if _equal(order, wanted):
@@ -214,9 +226,13 @@ def _held_cash(order: OpenOrder) -> Micro:
 
 
 def _equal(order: OpenOrder, wanted: Decision) -> bool:
-    """Whether an order would do: token, side and price are the same, and at least half and at most twice the size is left."""
+    """Whether an order would do: token, side and price are the same, and at least half and at most twice the size is left.
+
+    It may end sooner than wanted, not later.
+    """
     left = order.size - order.filled
-    return (
+    in_time = wanted.expires is None or (order.expires is not None and order.expires <= wanted.expires)
+    return in_time and (
         order.token_id == wanted.token_id
         and order.side == wanted.action.upper()
         and order.price == wanted.price

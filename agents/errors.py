@@ -46,6 +46,22 @@ class VenueRefused(PolyfleetError):
     """Raised when the venue definitely refused a request; nothing happened there."""
 
 
+class VenueBusy(VenueRefused):
+    """Raised when the venue did nothing, and may take the same request in `retry_after` seconds (0: it did not say when)."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        # Both are arguments of the exception: so it is the same in another process.
+        super().__init__(message, retry_after)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def retry_after(self) -> float:
+        """Wall seconds after which it may be tried again."""
+        return float(self.args[1])
+
+
 class DeliveryRefused(PolyfleetError):
     """Raised when Telegram definitely refused a message; it was not delivered."""
 

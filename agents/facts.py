@@ -33,6 +33,9 @@ def decision_data(decision: Decision, *, id: str, timestamp: int, venue_time: in
         "suggestedAmount": number(decision.size * decision.price // 1_000_000),
         "size": text(decision.size),
         "quote": decision.quote,
+        "orderType": str(decision.order_type),
+        "expires": decision.expires,
+        "maxSpend": None if decision.max_spend is None else text(decision.max_spend),
     }
 
 
@@ -115,15 +118,17 @@ def order_data(
     post_only: bool,
     venue_time: int,
     reason: str = "",
+    expires: int | None = None,
     trade_id: str = "",
     trade_status: str = "",
     undone: Micro | None = None,
 ) -> dict[str, Any]:
     """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled.
 
-    `undone` is by how much the realised profit changes with a fill that has failed.
+    `order_type` is the one that was signed. `expires` is when it ends on the venue's clock, whoever ends it. `undone` is by
+    how much the realised profit changes with a fill that has failed.
     """
-    data = {
+    data: dict[str, Any] = {
         "orderId": order_id,
         "decisionId": decision_id,
         "wallet": wallet,
@@ -142,6 +147,8 @@ def order_data(
         "reason": reason,
         "venueTime": venue_time,
     }
+    if expires is not None:
+        data["expires"] = expires
     if trade_status:
         data |= {"tradeId": trade_id, "tradeStatus": trade_status}
     if undone is not None:

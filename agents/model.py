@@ -151,6 +151,8 @@ class OpenOrder:
     filled: Micro
     status: str
     created: int
+    #: When it ends by itself, if it does.
+    expires: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,9 @@ class View:
 class Decision:
     """What a strategy wants; not yet an order. `action` is buy, sell or hold; a hold has size 0.
 
-    A `quote` is a post-only resting order that stands until a later round no longer wants it at that price;
-    anything else takes what is on the book up to `price` at once (fill and kill).
+    A `quote` never takes (post-only): it rests until a later round no longer wants it at that price. Anything else takes what
+    is on the book up to `price` at once. What happens then says `time_in_force`; left out, a quote is GTC, or GTD if it
+    `expires`, and anything else FAK. An order that rests stands like a quote, for as long as later rounds want it.
     """
 
     market: Market
@@ -195,8 +198,27 @@ class Decision:
     quote: bool = False
     #: Decisions that share a group are legs of one trade, taken in order; the rest is dropped when one cannot be placed.
     group: str = ""
+    time_in_force: TimeInForce | None = None
+    #: When a GTD order ends, in epoch milliseconds of the venue's clock.
+    expires: int | None = None
+    #: The most that a buy may cost, fee included: its size is cut to that.
+    max_spend: Micro | None = None
 
     @property
     def outcome(self) -> str:
         """The label of the outcome decided on."""
         return self.market.outcome(self.token_id)
+
+    @property
+    def order_type(self) -> TimeInForce:
+        """How long the order lives that it asks for."""
+        if self.time_in_force is not None:
+            return self.time_in_force
+        if self.expires is not None:
+            return TimeInForce.GTD
+        return TimeInForce.GTC if self.quote else TimeInForce.FAK
+
+    @property
+    def rests(self) -> bool:
+        """Whether what is not filled at once stays on the book."""
+        return self.order_type in (TimeInForce.GTC, TimeInForce.GTD)

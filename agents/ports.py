@@ -118,6 +118,9 @@ class MarketFeed(Protocol):
     async def market(self, id: str) -> MarketView | None:
         """Return one market by condition id, Gamma id, slug or token id, asking the venue if it is not followed."""
 
+    async def ticks(self, condition_ids: Sequence[str]) -> dict[str, Micro]:
+        """Return the present tick of those of these markets that it follows."""
+
     async def watch(self, condition_ids: Sequence[str]) -> None:
         """Follow these markets too until they resolve (a broker does this for what it holds)."""
 
@@ -216,6 +219,9 @@ class Broker(Protocol):
 
         Raises StaleIncarnation, or Unavailable while it reconciles, is halted or cannot reach the venue.
         """
+
+    async def cancel(self, *, order_id: str | None = None, agent_id: str | None = None, condition_id: str | None = None) -> int:
+        """Cancel the fleet's resting orders that are all that is named, and return how many there were."""
 
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent and return how many there were."""

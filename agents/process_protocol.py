@@ -99,7 +99,10 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class SaidDecision:
-    """A decision as a program said it. `names` may each name the market, the surest first; amount is pUSD, None: not said."""
+    """A decision as a program said it. `names` may each name the market, the surest first; amounts are pUSD, None: not said.
+
+    `whole`: it is to be filled entirely or not at all.
+    """
 
     names: tuple[str, ...]
     outcome: str
@@ -108,6 +111,8 @@ class SaidDecision:
     reasoning: str
     amount: Micro | None
     price: Micro | None
+    max_spend: Micro | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,8 @@ def _decision(fields: Mapping[str, Any]) -> SaidDecision:
         reasoning=_text(fields, "reasoning", longest=_REASON) or "It gave no reason.",
         amount=_micro(_number(fields, "suggestedAmount", "amount", most=_MOST)),
         price=_price(fields),
+        max_spend=_micro(_number(fields, "maxSpend", most=_MOST)) or None,
+        whole=_text(fields, "orderType").upper() == "FOK",
     )
 
 

@@ -41,7 +41,7 @@ def spend(decision: Decision) -> Micro:
 
 def step(decision: Decision) -> Micro:
     """Return what the size of a decision must be a multiple of."""
-    return take_step(decision.price) if decision.action == "buy" and not decision.quote else SIZE_STEP
+    return take_step(decision.price) if decision.action == "buy" and not decision.rests else SIZE_STEP
 
 
 def fit(legs: Sequence[Decision], *, each: Micro, cash: Micro, shares: Mapping[str, Micro]) -> list[Decision]:
@@ -49,7 +49,7 @@ def fit(legs: Sequence[Decision], *, each: Micro, cash: Micro, shares: Mapping[s
 
     Args:
         legs: the decisions, one or several; legs of equal size stay equal.
-        each: the most that one leg may cost, fee included.
+        each: the most that one leg may cost, fee included; less where the leg itself says so.
         cash: the most that all may cost.
         shares: by token, how many may be sold.
 
@@ -59,7 +59,8 @@ def fit(legs: Sequence[Decision], *, each: Micro, cash: Micro, shares: Mapping[s
     factor = _factor(cash, sum(spend(leg) for leg in legs), slack=_ROUNDING * len(legs))
     for leg in legs:
         if leg.action == "buy":
-            factor = min(factor, _factor(each, spend(leg), slack=_ROUNDING))
+            most = each if leg.max_spend is None else min(each, leg.max_spend)
+            factor = min(factor, _factor(most, spend(leg), slack=_ROUNDING))
         else:
             factor = min(factor, _factor(shares.get(leg.token_id, 0), leg.size))
     common = lcm(*(step(leg) for leg in legs))
@@ -75,11 +76,11 @@ def _factor(limit: Micro, amount: Micro, *, slack: Micro = 0) -> Micro:
 
 
 def _check(leg: Decision) -> None:
-    if leg.action == "buy" and not leg.quote:
+    if leg.action == "buy" and not leg.rests:
         cost = notional(leg.size, leg.price)
         if cost < LEAST_TAKE:
             raise InvalidInput(f"it may spend {text(cost)} pUSD on it, and the venue takes {text(LEAST_TAKE)} or more")
         return
-    least = leg.market.min_size if leg.quote else SIZE_STEP
+    least = leg.market.min_size if leg.rests else SIZE_STEP
     if leg.size < least:
         raise InvalidInput(f"it may {leg.action} {text(leg.size)} shares, and the venue takes {text(least)} or more")

@@ -93,11 +93,14 @@ def sandbox(
     seed: Seed = 0,
     speed: Annotated[float, typer.Option(help="Venue seconds per wall second.")] = 1.0,
     data_dir: Annotated[Path | None, typer.Option(help="Where the venue is kept; default: a temporary folder.")] = None,
+    faults: Annotated[
+        str, typer.Option(help="What goes wrong, NAME[=VALUE],…; GET /sandbox/faults of the venue lists the names.")
+    ] = "",
 ) -> None:
     """Run the simulated venue alone, as a local Polymarket for any bot; prints one JSON line that says where."""
     from actors.sandbox.alone import run
 
-    run(port=port, markets=markets, start=start, seed=seed, speed=speed, data_dir=data_dir)
+    run(port=port, markets=markets, start=start, seed=seed, speed=speed, data_dir=data_dir, faults=faults)
 
 
 @app.command()

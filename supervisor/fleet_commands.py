@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agents.errors import InvalidInput
 from supervisor.client import Gap
 from supervisor.console import Agent, Json, Token, Url, client, line, note, out, print_json, print_text, table
 from supervisor.event_line import clock, event_line
@@ -186,6 +187,27 @@ def kill_switch(
     return _print_unsold(answer["flatten"])
 
 
+def cancel(
+    order: Annotated[str | None, typer.Argument(help="An order's id; see --agent, --market and --all for several.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only the orders of this agent.")] = None,
+    market: Annotated[str | None, typer.Option(help="Only the orders on this market: condition id, id, slug or token.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All orders, also those placed outside the fleet.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel resting orders: one, an agent's, those on a market, or all. Agents that run may place others at once."""
+    several = agent is not None or market is not None
+    if (order is not None) + several + everything != 1:
+        raise InvalidInput("name an order, or --agent and/or --market, or --all")
+    api = client(url, token)
+    answer = api.cancel_orders(agent, market) if order is None else api.cancel_order(order)
+    if as_json:
+        print_json(answer)
+    else:
+        line(f"{answer['cancelled']} resting orders were cancelled")
+
+
 def reload(url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """Read the fleet file again: create the agents that are new, change those that it describes otherwise."""
     answer = client(url, token).reload()
@@ -244,6 +266,7 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
     for action, about in _CONTROLS.items():
         app.command(action, help=about)(_control(action))
+    app.command()(cancel)
     app.command("kill-switch")(kill_switch)
     for command in (reload, doctor):
         app.command()(command)

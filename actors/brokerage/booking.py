@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 S = OrderStatus
 
-#: An order that the venue does not know this many wall seconds after it was signed never arrived.
+#: An order that the venue does not know this many wall seconds after it was last sent never arrived.
 GRACE = 5.0
 
 #: Seconds that the user channel has to report the fills of an answered order before they are asked for.
@@ -130,7 +130,7 @@ class Booking:
         """Bring an order to what the venue says of it (None: it has no such order); return whether that is known now."""
         desk = self._desk
         if found is None:
-            if desk.wall() - order.created / 1000 < GRACE:
+            if desk.wall() - max(order.created / 1000, order.sent) < GRACE:
                 return False
             await self._missing(order)
             await self.end(order, S.EXPIRED, "the venue does not know it")
@@ -142,7 +142,10 @@ class Booking:
         end = _venue_end(found)
         if end is None:
             return await self._attach(order, found)
-        await self.end(order, end, "" if end is S.MATCHED else f"the venue says {found.status.lower()}")
+        if end is S.CANCELLED and order.expires is not None and order.expires <= desk.clock.reckoned:
+            await self.end(order, S.EXPIRED, "its time was over")
+        else:
+            await self.end(order, end, "" if end is S.MATCHED else f"the venue says {found.status.lower()}")
         return order.status is not S.UNKNOWN
 
     async def _missing(self, order: Order) -> None:

@@ -235,6 +235,9 @@ class Desk:
             status=OrderStatus(data["status"]),
             filled=micro(data["filled"]),
             reason=data["reason"],
+            expires=data.get("expires"),
+            # The life that sent it may have done so just before it ended.
+            sent=self.wall(),
         )
         order.turnover = notional(order.filled, order.price)
         order.unsettled = {key.split("/")[0] for key in self.pending() if key.endswith(f"/{order.id}")}

@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from actors.brokerage.booking import Booking
-from actors.brokerage.cancelling import CHANNEL, Cancelling
+from actors.brokerage.cancelling import Cancelling
+from actors.brokerage.delivery import Delivery
 from actors.brokerage.desk import Desk
 from actors.brokerage.notices import order_event
 from actors.brokerage.orders import Order
 from actors.brokerage.ticket import write_ticket
-from actors.polymarket.signing import Ticket
-from actors.polymarket.trading import Reply
-from agents.errors import InvalidInput, StaleIncarnation, Unavailable, VenueRefused, VenueUnknown
-from agents.model import Side
+from actors.polymarket.trading import PLACE_BATCH
+from agents.errors import InvalidInput, StaleIncarnation, Unavailable, VenueRefused
+from agents.events import Event
+from agents.model import Decision, Side
 from agents.money import Micro, text
+from agents.order_terms import check_terms, stated_expiration
 from agents.orders import OrderStatus
 from agents.ports import Intent, Placed
 
@@ -27,11 +29,8 @@ S = OrderStatus
 #: Seconds that the ledger has to acknowledge an intent before the order is given up, unsent.
 _LEDGER_PATIENCE = 5.0
 
-#: Seconds that the venue has to list the trades of an order that it called matched.
-_FILL_PATIENCE = 10.0
-
-#: Seconds between questions about an order of which the venue has not said what came, at most.
-_LONGEST_WAIT = 1.0
+#: Seconds that the feed has to tell the present ticks; without it those count that were decided by.
+_FEED_PATIENCE = 1.0
 
 
 class Entry:
@@ -41,6 +40,7 @@ class Entry:
         self._desk = desk
         self._booking = booking
         self._cancelling = Cancelling(desk, booking)
+        self._delivery = Delivery(desk, booking, self._cancelling)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._incarnations: dict[str, int] = {}
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
@@ -72,17 +72,15 @@ class Entry:
                 self._check_open()
             placed: list[Placed] = []
             broken: dict[str, str] = {}
-            for intent in intents:
-                group = intent.decision.group
-                if reason := self._swept(agent_id, cleared):
-                    outcome = _refused(intent, reason)
-                elif group and group in broken:
-                    outcome = _refused(intent, f"an earlier leg of its group was not placed: {broken[group]}")
+            for batch in _batches(intents):
+                group = batch[0].decision.group
+                if group in broken:
+                    outcomes = [_refused(batch[0], f"an earlier leg of its group was not placed: {broken[group]}")]
                 else:
-                    outcome = await self._place(agent_id, intent, lambda: self._stopped(agent_id, cleared))
-                if group and outcome.status in (S.REJECTED, S.UNKNOWN, S.EXPIRED):
-                    broken.setdefault(group, outcome.reason)
-                placed.append(outcome)
+                    outcomes = await self._place(agent_id, batch, partial(self._stopped, agent_id, cleared))
+                if group and outcomes[0].status in (S.REJECTED, S.UNKNOWN, S.EXPIRED):
+                    broken.setdefault(group, outcomes[0].reason)
+                placed += outcomes
             return placed
 
     def _check_life(self, agent_id: str, incarnation: int) -> None:
@@ -96,7 +94,7 @@ class Entry:
     async def sell_out(self, agent_id: str, intent: Intent) -> Placed:
         """Place the kill switch's own sale of what an agent holds: the one order that a halt lets through."""
         async with self._turns[agent_id]:
-            return await self._place(agent_id, intent, self._not_selling_out)
+            return (await self._place(agent_id, [intent], self._not_selling_out))[0]
 
     def _check_open(self) -> None:
         if self.halted is not None:
@@ -115,67 +113,109 @@ class Entry:
     def _not_selling_out(self) -> str | None:
         return None if self._desk.fleet.flattening else "the kill switch no longer sells out"
 
-    async def _place(self, agent_id: str, intent: Intent, stopped: Callable[[], str | None]) -> Placed:
-        """Place an order; `stopped` says why it may not be, and is asked again last of all before it is sent."""
-        desk = self._desk
-        if known := desk.orders.outcome(intent.id):
-            return known
-        try:
-            if reason := stopped():
-                raise Unavailable(reason)
-            ticket, size = write_ticket(intent.decision)
-            await desk.gate.wait()
-            with desk.working():
-                async with desk.lock(agent_id):
-                    order, payload = await self._store(agent_id, intent, ticket, size)
-                if reason := stopped():
-                    await self._booking.end(order, S.REJECTED, f"it was not sent: {reason}")
-                    order.posting = False
-                else:
-                    await self._send(order, payload)
-        except (InvalidInput, Unavailable, VenueRefused) as error:
-            return _refused(intent, str(error))
-        return order.placed
+    async def _place(self, agent_id: str, batch: Sequence[Intent], stopped: Callable[[], str | None]) -> list[Placed]:
+        """Place orders that need not wait for each other: stored in one commit, sent in one request.
 
-    async def _store(self, agent_id: str, intent: Intent, ticket: Ticket, size: Micro) -> tuple[Order, bytes]:
-        """Sign an order, check it against its agent's own book, and store intent and signed bytes in one commit.
+        `stopped` says why they may not be, and is asked again before each sending.
+        """
+        desk = self._desk
+        outcomes = {intent.id: known for intent in batch if (known := desk.orders.outcome(intent.id))}
+        fresh = {intent.id: intent for intent in batch if intent.id not in outcomes}
+        try:
+            if fresh:
+                if reason := stopped():
+                    raise Unavailable(reason)
+                ticks = await self._ticks(intent.decision for intent in fresh.values())
+                await desk.gate.wait()
+                with desk.working():
+                    async with desk.lock(agent_id):
+                        orders, signed = await self._store(agent_id, fresh.values(), ticks, outcomes)
+                await self._delivery.send(signed, stopped)
+                outcomes |= {order.intent_id: order.placed for order in orders}
+        except (InvalidInput, Unavailable, VenueRefused) as error:
+            outcomes = {id: _refused(intent, str(error)) for id, intent in fresh.items()} | outcomes
+        return [outcomes[intent.id] for intent in batch]
+
+    async def _ticks(self, decisions: Iterable[Decision]) -> Mapping[str, Micro]:
+        """Return the present ticks of markets, as far as the feed tells them at once."""
+        try:
+            async with asyncio.timeout(_FEED_PATIENCE):
+                return await self._desk.feed.ticks(list({decision.market.condition_id for decision in decisions}))
+        except (Unavailable, TimeoutError) as error:
+            log.warning("%s goes by the ticks that were decided by: %s", self._desk.name, error or "the feed is slow")
+            return {}
+
+    async def _store(
+        self, agent_id: str, intents: Iterable[Intent], ticks: Mapping[str, Micro], outcomes: dict[str, Placed]
+    ) -> tuple[list[Order], dict[str, bytes]]:
+        """Sign orders, check each against its agent's own book, and store intents and signed bytes in one commit.
+
+        What may not be placed goes into `outcomes`.
 
         Raises:
-            InvalidInput: if the agent does not have what it takes, or the order would meet the wallet's own.
             Unavailable: if the ledger did not acknowledge it.
         """
+        desk = self._desk
+        drafts: list[tuple[Intent, Order, bytes]] = []
+        for intent in intents:
+            try:
+                drafts.append((intent, *await self._sign(agent_id, intent, ticks.get(intent.decision.market.condition_id))))
+            except (InvalidInput, VenueRefused) as error:
+                outcomes[intent.id] = _refused(intent, str(error))
+        orders: list[Order] = []
+        signed: dict[str, bytes] = {}
+        for intent, order, payload in drafts:
+            # Nothing is awaited between the check and `add`: what one agent is about to place, the next one's check sees.
+            if reason := self._risk(order, agent_id):
+                outcomes[intent.id] = _refused(intent, reason)
+                continue
+            desk.learn(order.market)
+            desk.orders.add(order)
+            orders.append(order)
+            signed[order.id] = payload
+        if not orders:
+            return orders, signed
+        try:
+            await desk.record([event for order in orders for event in self._begun(order)], signed, patience=_LEDGER_PATIENCE)
+        except Unavailable:
+            # It may be in the log all the same. It was not sent, and the broker says so as soon as the ledger is back.
+            for order in orders:
+                order.posting, order.unsent = False, True
+            raise
+        return orders, signed
+
+    async def _sign(self, agent_id: str, intent: Intent, tick: Micro | None) -> tuple[Order, bytes]:
+        """Return the order that an intent asks for, on the market's present grid, and its signed bytes."""
         desk, decision = self._desk, intent.decision
+        now = desk.clock.reckoned
+        check_terms(decision, now)
+        expires = decision.expires
+        stated = 0 if expires is None else stated_expiration(expires, now, desk.clock.speed, desk.wall())
+        ticket, placed = write_ticket(decision, tick, stated)
         signed = await desk.venue.sign(ticket)
         order = Order(
             id=signed.order_id,
             agent_id=agent_id,
             intent_id=intent.id,
-            market=decision.market,
-            token_id=decision.token_id,
+            market=placed.market,
+            token_id=placed.token_id,
             side=ticket.side,
-            price=decision.price,
-            size=size,
+            price=placed.price,
+            size=placed.size,
             order_type=str(ticket.order_type),
             post_only=ticket.post_only,
             created=int(desk.wall() * 1000),
-            venue_time=desk.clock.reckoned,
+            venue_time=now,
             status=S.SIGNED,
+            expires=expires,
             posting=True,
         )
-        # Nothing is awaited between the check and `add`: what one agent is about to place, the next one's check sees.
-        if reason := self._risk(order, agent_id):
-            raise InvalidInput(reason)
-        desk.learn(decision.market)
-        desk.orders.add(order)
-        states = (S.INTENDED, S.SIGNED)
-        events = [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
-        try:
-            await desk.record(events, {signed.order_id: signed.payload}, patience=_LEDGER_PATIENCE)
-        except Unavailable:
-            # It may be in the log all the same. It was not sent, and the broker says so as soon as the ledger is back.
-            order.posting, order.unsent = False, True
-            raise
         return order, signed.payload
+
+    def _begun(self, order: Order) -> list[Event]:
+        desk = self._desk
+        states = (S.INTENDED, S.SIGNED)
+        return [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
 
     def _risk(self, order: Order, agent_id: str) -> str | None:
         """Return why an agent may not place an order, or None."""
@@ -189,56 +229,6 @@ class Entry:
             if order.size > free:
                 return f"it sells {text(order.size)} shares, and the agent has {text(max(free, 0))} free"
         return desk.orders.crossing(order.market, order.token_id, order.side, order.price)
-
-    async def _send(self, order: Order, payload: bytes) -> None:
-        """Send an order and bring it to what the venue says came of it. What stays unknown is settled later, by its id."""
-        try:
-            reply = await self._desk.venue.post(payload)
-            await self._answered(order, reply)
-        except VenueUnknown as error:
-            await self._unknown(order, str(error))
-        except (VenueRefused, Unavailable) as error:
-            await self._booking.end(order, S.REJECTED, str(error))
-        finally:
-            order.posting = False
-
-    async def _unknown(self, order: Order, reason: str) -> None:
-        log.warning("order %s: %s", order.id, reason)
-        desk = self._desk
-        async with desk.lock(order.agent_id):
-            if order.status is S.SIGNED:
-                await desk.move(order, S.UNKNOWN, reason=reason)
-
-    async def _answered(self, order: Order, reply: Reply) -> None:
-        desk, booking = self._desk, self._booking
-        try:
-            if reply.trade_ids:
-                await booking.collect(order, reply.trade_ids, _FILL_PATIENCE)
-            complete = all(f"{trade_id}/{order.id}" in desk.known for trade_id in reply.trade_ids)
-            if reply.status == "live" or (reply.status == "matched" and not order.taking and complete):
-                async with desk.lock(order.agent_id):
-                    if order.status is S.SIGNED:
-                        await desk.move(order, S.LIVE)
-            elif reply.status == "matched" and complete and order.filled:
-                await booking.end(order, S.MATCHED, "")
-            else:
-                await self._watch(order, delayed=reply.status == "delayed")
-        except (Unavailable, VenueRefused, VenueUnknown) as error:
-            await self._unknown(order, str(error))
-
-    async def _watch(self, order: Order, *, delayed: bool) -> None:
-        """Ask for an order that was delayed, or whose trades are not listed yet, until it is known what came of it."""
-        desk = self._desk
-        deadline = time.monotonic() + _FILL_PATIENCE
-        # A taker delay is up to a second, and the user channel tells of its end.
-        wait = _LONGEST_WAIT if delayed else CHANNEL
-        while order.open and time.monotonic() < deadline:
-            ended = await self._cancelling.ends_within(order, wait)
-            wait = min(wait * 2, _LONGEST_WAIT)
-            if ended or await self._booking.settle(order, await desk.venue.order(order.id)):
-                return
-        if order.open:
-            await self._unknown(order, "the venue took it and has not said yet what came of it")
 
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent; what it asked for before is not placed any more."""
@@ -258,6 +248,39 @@ class Entry:
     async def _cancel_late(self, agent_id: str) -> int:
         async with self._turns[agent_id]:
             return await self._cancelling.cancel(self._desk.orders.open(agent_id))
+
+    async def cancel(self, orders: Iterable[Order]) -> int:
+        """Cancel those of these orders that may rest; return how many there were."""
+        return await self._cancelling.cancel(orders)
+
+    async def expire(self) -> None:
+        """Cancel the resting orders whose time on the venue's clock is over; the venue may know of none, or of a later one."""
+        now = self._desk.clock.reckoned
+        over = (order for order in self._desk.orders.open() if order.expires is not None and order.expires <= now)
+        await self._cancelling.cancel(over)
+
+
+def _batches(intents: Sequence[Intent]) -> Iterator[list[Intent]]:
+    """Yield intents in their order, those together that need not wait for each other.
+
+    A leg of a group waits for the legs before it. And an order that takes shares its request with none on the same market,
+    since the venue may do one before the other.
+    """
+    batch: list[Intent] = []
+    for intent in intents:
+        waits = any(_one_at_a_time(intent.decision, other.decision) for other in batch)
+        if batch and (waits or len(batch) == PLACE_BATCH):
+            yield batch
+            batch = []
+        batch.append(intent)
+    if batch:
+        yield batch
+
+
+def _one_at_a_time(decision: Decision, other: Decision) -> bool:
+    if decision.group or other.group:
+        return True
+    return decision.market.condition_id == other.market.condition_id and not (decision.rests and other.rests)
 
 
 def _refused(intent: Intent, reason: str) -> Placed:

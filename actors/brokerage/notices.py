@@ -29,6 +29,7 @@ def order_event(source: EventSource, wallet: str, order: Order, status: OrderSta
         status=status,
         order_type=order.order_type,
         post_only=order.post_only,
+        expires=order.expires,
         venue_time=venue_time,
         **fields,
     )

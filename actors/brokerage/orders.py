@@ -37,6 +37,10 @@ class Order:
     #: Cash that its fills have cost or brought, fees not included.
     turnover: Micro = 0
     reason: str = ""
+    #: When it is to end, venue milliseconds.
+    expires: int | None = None
+    #: The wall second since which it cannot be on its way to the venue any more.
+    sent: float = 0.0
     #: It is being placed; or it never will be, as the ledger did not take the intent.
     posting: bool = False
     unsent: bool = False
@@ -90,6 +94,7 @@ class Order:
             filled=self.filled,
             status=str(self.status),
             created=self.venue_time,
+            expires=self.expires,
         )
 
     def meets(self, token_id: str, side: Side, price: Micro) -> bool:

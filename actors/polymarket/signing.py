@@ -9,8 +9,9 @@ from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 from polymarket import AsyncSecureClient, SignedOrder
 
-# The library builds market buys from an amount of cash alone. We sign the amounts that the books were asked for, so the
-# draft is made here and signed by the library; its version is pinned for this.
+# The library builds market buys from an amount of cash alone, and from ticks that it keeps for ten minutes. We sign the amounts
+# that the books were asked for, on the grid that the feed sees, so the draft is made here and signed by the library, whose
+# cache of ticks is never asked; its version is pinned for this.
 from polymarket._internal.actions.orders.context import resolve_order_exchange_address
 from polymarket._internal.actions.orders.typed_data import build_order_typed_data
 from polymarket._internal.actions.orders.types import OrderDraft, UnsignedOrder
@@ -33,6 +34,8 @@ class Ticket:
     order_type: TimeInForce
     post_only: bool
     neg_risk: bool
+    #: Wall epoch seconds that a GTD order states; 0 for any other.
+    expiration: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ async def sign(client: AsyncSecureClient, ticket: Ticket) -> Signed:
     draft = OrderDraft(
         chain_id=ctx.environment_config.chain_id,
         exchange_address=exchange,
-        expiration=0,
+        expiration=ticket.expiration,
         funder_address=ctx.wallet,
         offered_amount=ticket.offered,
         order_type=ticket.order_type.value,

@@ -1,7 +1,7 @@
 """The trading side of the venue for one wallet: orders, trades, balances and payouts in our own terms and errors.
 
-Every method raises `VenueRefused` when the venue definitely did nothing, `VenueUnknown` when it may have, and
-`Unavailable` when it was never reached.
+Every method raises `VenueRefused` when the venue definitely did nothing (`VenueBusy`, if it may do it later), `VenueUnknown`
+when it may have, and `Unavailable` when it was never reached.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -23,17 +23,26 @@ from polymarket.errors import (
     UnexpectedResponseError,
 )
 from polymarket.models.clob import AssetType
+from polymarket.models.clob.order_response import OrderResponse
 from polymarket.streams import UserSpec
 
 from actors.polymarket import contracts, signing
 from actors.polymarket.account import VenueOrder, VenueTrade, parse_order, parse_trade
 from actors.polymarket.environment import environment
-from agents.errors import Unavailable, VenueRefused, VenueUnknown
+from agents.errors import Unavailable, VenueBusy, VenueRefused, VenueUnknown
 from agents.money import Micro, micro
 from agents.ports import Endpoints
 
-#: The most orders that one request may cancel.
+#: The most orders that one request may place, and cancel.
+PLACE_BATCH = 15
 _CANCEL_BATCH = 1000
+
+#: The status with which the venue answers while its engine restarts.
+_TOO_EARLY = 425
+
+#: What it says of an order that it has had before, and of one that it lost track of.
+_DUPLICATE = "Duplicated"
+_TIMED_OUT = "timed out"
 
 #: Failures before a request left this machine.
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -61,9 +70,12 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except RateLimitError as error:
-        raise VenueRefused(f"the venue's rate limit refused {what}; try again in {error.retry_after or 1:g} s") from error
+        wait = error.retry_after or 1.0
+        raise VenueBusy(f"the venue's rate limit refused {what}; try again in {wait:g} s", wait) from error
     except RequestRejectedError as error:
-        if error.status >= 500 and error.restriction is None:
+        if error.restriction is not None or error.status == _TOO_EARLY:
+            raise VenueBusy(str(error), error.retry_after or 0.0) from error
+        if error.status >= 500:
             raise VenueUnknown(f"{what}: the venue answered {error.status} ({error})") from error
         raise VenueRefused(str(error)) from error
     except (UserInputError, SigningError, TransactionFailedError) as error:
@@ -110,14 +122,29 @@ class TradingSession:
             return await signing.sign(self._client, ticket)
 
     async def post(self, payload: bytes) -> Reply:
-        """Send a signed order. It is never sent twice, and no approval is ever sent to the chain for it."""
-        with _translated("placing an order"):
-            reply = await self._client.post_order(signing.decode(payload))
-        if reply.ok:
-            return Reply(str(reply.order_id), reply.status, reply.trade_ids)
-        if reply.code == "unmatched":
-            raise VenueUnknown(f"the venue says that an order is unmatched: {reply.message}")
-        raise VenueRefused(reply.message)
+        """Send a signed order, once. The venue takes the same bytes once only; no approval is ever sent to the chain for it.
+
+        Raises VenueUnknown too where the venue has had the order before.
+        """
+        try:
+            with _translated("placing an order"):
+                reply = await self._client.post_order(signing.decode(payload))
+        except VenueRefused as error:
+            if _DUPLICATE in str(error):
+                raise VenueUnknown(f"the venue has had the order before: {error}") from error
+            raise
+        outcome = _outcome(reply)
+        if isinstance(outcome, Reply):
+            return outcome
+        raise outcome
+
+    async def post_all(self, payloads: Sequence[bytes]) -> list[Reply | VenueRefused | VenueUnknown]:
+        """Send up to 15 signed orders in one request and return what came of each; raises where the request itself failed."""
+        with _translated("placing orders"):
+            replies = await self._client.post_orders([signing.decode(payload) for payload in payloads])
+        if len(replies) != len(payloads):
+            raise VenueUnknown(f"the venue answered for {len(replies)} of {len(payloads)} orders")
+        return [_outcome(reply) for reply in replies]
 
     async def order(self, order_id: str) -> VenueOrder | None:
         """Return an order, open or ended, or None if the venue has no such order."""
@@ -218,6 +245,16 @@ class TradingSession:
         async with handle:
             async for event in handle:
                 yield _order(event.payload) if event.type == "order" else _trade(event.payload)
+
+
+def _outcome(reply: OrderResponse) -> Reply | VenueRefused | VenueUnknown:
+    if reply.ok:
+        return Reply(str(reply.order_id), reply.status, reply.trade_ids)
+    if reply.code == "unmatched":
+        return VenueUnknown(f"the venue says that an order is unmatched: {reply.message}")
+    if _DUPLICATE in reply.message or _TIMED_OUT in reply.message:
+        return VenueUnknown(f"the venue does not say what it did with the order: {reply.message}")
+    return VenueBusy(reply.message) if reply.code == "post_only_mode" else VenueRefused(reply.message)
 
 
 def _order(model: Any) -> VenueOrder:

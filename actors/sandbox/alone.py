@@ -14,6 +14,7 @@ from typing import Any
 from eth_account import Account
 
 from actors.sandbox.api.server import HOST, Server, listen
+from actors.sandbox.named_faults import parse_faults
 from actors.sandbox.venue import Venue, VenueConfig
 from agents.errors import InvalidInput
 from agents.money import ONE, Micro, text
@@ -24,11 +25,13 @@ _FUNDS: Micro = 100_000 * ONE
 _DOCUMENT = "wallets"
 
 
-def run(*, port: int, markets: Path | None, start: str | None, seed: int, speed: float, data_dir: Path | None) -> int:
+def run(
+    *, port: int, markets: Path | None, start: str | None, seed: int, speed: float, data_dir: Path | None, faults: str = ""
+) -> int:
     """Serve a venue until SIGTERM or Ctrl-C; prints one JSON line on stdout when it is ready, all else on stderr.
 
     Raises:
-        InvalidInput: if the port is in use, or the markets file, start date, speed or data directory is wrong.
+        InvalidInput: if the port is in use, or the markets file, start date, speed, data directory or a fault is wrong.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # Until the event loop takes signals, they end the process in order, the temporary folder included.
@@ -44,6 +47,7 @@ def run(*, port: int, markets: Path | None, start: str | None, seed: int, speed:
         )
         venue = Venue(config)
         stack.callback(venue.close)
+        venue.faults.switch(parse_faults(faults))
         for note in venue.notes:
             _tell(note)
         wallets = _wallets(venue)

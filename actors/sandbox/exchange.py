@@ -11,7 +11,7 @@ from random import Random
 
 from actors.sandbox.custody import Custody
 from actors.sandbox.desk import Desk
-from actors.sandbox.faults import Faults
+from actors.sandbox.faults import Faults, Mishap
 from actors.sandbox.floor import Floor, Listener
 from actors.sandbox.heartbeats import Heartbeats
 from actors.sandbox.listing import Listing
@@ -156,6 +156,7 @@ class Exchange:
             return
         for order in [order for order in floor.orders.values() if order.condition_id == condition_id]:
             self.desk.end(order, OrderState.CANCELED, "market resolved")
+        payouts = floor.faults.payouts(listing.record, payouts)
         listing.book = None
         listing.touched.clear()
         listing.trades = deque(listing.trades, maxlen=20)
@@ -231,12 +232,29 @@ class Exchange:
     def run_due(self) -> None:
         """Do what wall time has made due: settlements, ends of delays, expiries, missed heartbeats."""
         wall = self.floor.wall_ms()
+        for mishap in self.floor.faults.mishaps(self._busy()):
+            self._befall(mishap)
         self.settlement.run_due(wall)
         self.desk.run_due(wall)
         for owner in self.heartbeats.missed(wall):
             for order in list(self.floor.open_orders.get(owner, {}).values()):
                 if order.state is OrderState.LIVE:
                     self.desk.end(order, OrderState.CANCELED, "heartbeat missed")
+
+    def _busy(self) -> list[MarketRecord]:
+        """Return the open markets in which users have open orders."""
+        found = dict.fromkeys(order.condition_id for order in self.floor.orders.values())
+        return [self.floor.listings[condition_id].record for condition_id in found]
+
+    def _befall(self, mishap: Mishap) -> None:
+        match mishap.kind:
+            case "close":
+                self.resolve(mishap.condition_id, mishap.payouts)
+            case "tick":
+                self.change_tick(self.floor.listings[mishap.condition_id], mishap.tick)
+            case "revoke":
+                for api_key in list(self._credentials):
+                    self.delete_credentials(api_key)
 
     # Accounts
 

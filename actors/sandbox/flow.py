@@ -96,7 +96,9 @@ class Flow:
 
     def remove(self, listing: Listing) -> None:
         """Forget a market that has resolved."""
-        group = self._groups[listing.record.event_id]
+        group = self._groups.get(listing.record.event_id)
+        if group is None:
+            return
         group.markets = [market for market in group.markets if market.listing is not listing]
         if not group.markets:
             del self._groups[group.event_id]
@@ -206,7 +208,14 @@ class Flow:
     def _take(self, listing: Listing, bid: bool, level: Micro, size: Micro, random: Random) -> None:
         """Buy (a bid) or sell the first token at a level, as a trade on either token: which one is chance."""
         leg = 0 if random.random() < 0.5 else 1
+        assert listing.book is not None
+        maker = next(iter(listing.book.side(not bid).makers()), None)
+        crossing = maker is not None and not maker.account.house and self._floor.faults.crosses_over()
+        if maker is not None and crossing:
+            leg = 1 - maker.leg
         side = Side.BUY if bid == (leg == 0) else Side.SELL
+        if crossing and side is Side.SELL:
+            self._exchange.settlement.lend(listing.record.condition_id, self._taker, listing.record.tokens[leg], size)
         if side is Side.SELL and self._taker.held(listing.record.tokens[leg]) < size:
             leg, side = 1 - leg, Side.BUY
         price = level if leg == 0 else ONE - level

@@ -4,6 +4,7 @@ Amounts and prices are integers of one millionth (`agents.money`). `*_wall` and 
 `venue_time`, `created`, `start`, `end` and `resolved_at` are epoch milliseconds of the venue's clock. Addresses are lower-case.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,12 +15,21 @@ from agents.money import Micro
 class Refused(Exception):
     """Raised when the venue refuses a request; `message` is the venue's own wording and `status` the HTTP status."""
 
-    def __init__(self, message: str, status: int = 400, *, code: str | None = None, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int = 400,
+        *,
+        code: str | None = None,
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.code = code
         self.retry_after = retry_after
+        self.headers = headers or {}
 
 
 class OrderState(StrEnum):

@@ -115,7 +115,7 @@ class Settlement:
             if side.side is Side.BUY:
                 accounts.pay(account, cash + side.fee)
                 if account.house:
-                    self._lend(account, trade, side, now)
+                    self.lend(trade.condition_id, account, side.token_id, trade.size)
                 accounts.ungain(account, side.token_id, trade.size, cash, side.fee, now)
             else:
                 accounts.pay(account, side.fee - cash)
@@ -125,14 +125,14 @@ class Settlement:
         listing.collateral -= _minted(trade.kind, trade.size)
         floor.journal.listings.add(trade.condition_id)
 
-    def _lend(self, account: Account, trade: TradeRecord, side: TradeSide, now: int) -> None:
-        """Mint the house the shares that it has netted away since, so that it can give them back."""
-        missing = trade.size - account.held(side.token_id)
+    def lend(self, condition_id: str, account: Account, token_id: str, size: Micro) -> None:
+        """Mint the house the shares that it lacks, so that it can give that many."""
+        missing = size - account.held(token_id)
         if missing > 0:
-            listing = self._floor.listings[trade.condition_id]
+            listing, now = self._floor.listings[condition_id], self._floor.venue_now()
             self._floor.accounts.pay(account, -missing)
-            for token_id in listing.record.tokens:
-                self._floor.accounts.gain(account, trade.condition_id, token_id, missing, missing // 2, 0, now)
+            for token in listing.record.tokens:
+                self._floor.accounts.gain(account, condition_id, token, missing, missing // 2, 0, now)
             listing.collateral += missing
 
     def _net(self, listing: Listing, account: Account, now: int) -> None:

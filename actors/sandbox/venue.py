@@ -16,9 +16,11 @@ from actors.sandbox.exchange import Exchange
 from actors.sandbox.faults import Faults
 from actors.sandbox.flow import STEPS, Flow
 from actors.sandbox.listing import Listing
+from actors.sandbox.named_faults import NamedFaults
 from actors.sandbox.press import Press
 from actors.sandbox.recorded_world import RecordedWorld, date_of, start_of
 from actors.sandbox.recording import parse, read
+from actors.sandbox.records import Change, MarketResolved
 from actors.sandbox.restoration import restore
 from actors.sandbox.script import Script, World
 from actors.sandbox.store import Store
@@ -58,6 +60,8 @@ class Venue:
 
     exchange: Exchange
     press: Press
+    #: What goes wrong here, by name.
+    faults: NamedFaults
     #: Lines for the user, such as which settings were ignored because the data directory is not new.
     notes: tuple[str, ...]
 
@@ -82,10 +86,12 @@ class Venue:
         speed = config.speed or (_SYNTHETIC_SPEED if self._world.last is None else _RECORDED_SPEED)
         self._clock = VenueClock(wall, int(facts.get("clock", self._world.start)), speed)
         self._origin = (self._step, self.now)
-        self.exchange = Exchange(wall, self._clock.now, faults, Random(f"{self._seed}/life/{self._life}"))
+        self.faults = NamedFaults(self._seed, wall)
+        self.exchange = Exchange(wall, self._clock.now, faults or self.faults, Random(f"{self._seed}/life/{self._life}"))
         self.exchange.floor.archive = self._store.order
         self.press = Press(self._seed, self._world.script, self.exchange, self._clock.now)
         self._flow = Flow(self.exchange, self._seed)
+        self.exchange.subscribe(self._ended)
         self._resolving: list[tuple[int, str]] = []
         self.notes = self._begin_again(config, facts) if facts else self._begin(config)
         self._quoted = False
@@ -203,13 +209,17 @@ class Venue:
             resolves, condition_id = heapq.heappop(self._resolving)
             listing = self.exchange.floor.listings[condition_id]
             payouts = self._world.script(listing.record).payouts
-            self._flow.remove(listing)
             self.exchange.resolve(condition_id, payouts, resolves)
         if not self._idle and self._world.last is not None and now >= self._world.last:
             self._idle = True
             line = f"the last market resolved on {date_of(self._world.last)}: nothing trades any more"
             self.notes += (line,)
             log.info(line)
+
+    def _ended(self, change: Change) -> None:
+        """Quote a market no more that has resolved, whyever it has."""
+        if isinstance(change, MarketResolved):
+            self._flow.remove(self.exchange.floor.listings[change.market.condition_id])
 
     def _commit(self, recording: Iterable[bytes] = (), *, closing: bool = False) -> None:
         # Until the next commit clients see later times than now's: after a kill the clock goes on behind all of them.

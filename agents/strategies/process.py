@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from agents import facts
 from agents.errors import InvalidInput
 from agents.events import Type
-from agents.model import SIZE_STEP, Book, Decision, Market, MarketView, View
+from agents.model import SIZE_STEP, Book, Decision, Market, MarketView, TimeInForce, View
 from agents.money import ONE, Micro, ceil_to, floor_to, number, text
 from agents.process_protocol import Command, Report, SaidDecision, SaidTrade, parse
 from agents.risk import take_step
@@ -64,7 +64,8 @@ class Process(Strategy[ProcessParams]):
 
     A decision names a market by condition id, id, slug or question, and an outcome by its label (the first if it names
     none). `suggestedAmount` is pUSD, as much as one trade may be if left out; `price` is its limit, the best on the book if
-    left out. The confidence is the program's. Where it decides twice on one outcome between two rounds, the later counts.
+    left out; `maxSpend` caps a buy, fee included; `orderType` FOK wants all of it or nothing, and what is there otherwise. The
+    confidence is the program's. Where it decides twice on one outcome between two rounds, the later counts.
 
     A program that trades by itself is only recorded: nothing is ordered for it, and what it reports moves no book.
     """
@@ -140,7 +141,17 @@ class Process(Strategy[ProcessParams]):
             holding = view.account.holdings.get(book.token_id)
             held = holding.size if holding else 0
             size = floor_to(held if said.amount is None else min(held, said.amount * ONE // price), SIZE_STEP)
-        return Decision(seen.market, book.token_id, action, price, size, said.confidence, reasoning)
+        return Decision(
+            seen.market,
+            book.token_id,
+            action,
+            price,
+            size,
+            said.confidence,
+            reasoning,
+            time_in_force=TimeInForce.FOK if said.whole and action != "hold" else None,
+            max_spend=said.max_spend if action == "buy" else None,
+        )
 
 
 def reported_trade(said: SaidTrade, market: Market | None) -> Report:

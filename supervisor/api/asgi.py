@@ -24,6 +24,7 @@ from supervisor.api.hub import Hub
 from supervisor.api.log_routes import log_routes
 from supervisor.api.metrics import Measured
 from supervisor.api.openapi import describe
+from supervisor.api.order_routes import order_routes
 from supervisor.api.places import Places
 from supervisor.api.plain_socket import serve_plain
 from supervisor.api.portfolio_routes import portfolio_routes
@@ -81,8 +82,16 @@ def rest_app(context: FleetContext, access: Access, *, address_header: str = "",
         responses={422: invalid},
     )
     errors.install(app)
-    fleet = (fleet_routes, portfolio_routes)
-    for routes in (seed_routes.seed_routes, telegram_routes, agent_routes, *fleet, log_routes, probe_routes):
+    for routes in (
+        seed_routes.seed_routes,
+        telegram_routes,
+        agent_routes,
+        order_routes,
+        fleet_routes,
+        portfolio_routes,
+        log_routes,
+        probe_routes,
+    ):
         app.include_router(routes(context))
     document = cache(partial(describe, app, access))
     app.openapi = document  # type: ignore[method-assign]

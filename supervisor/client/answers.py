@@ -14,12 +14,14 @@ from supervisor.api.equity_views import EquityCurve
 from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, Scores
 from supervisor.api.log_routes import LoggedEvent, Logs, Published
 from supervisor.api.market_views import MarketBook
+from supervisor.api.order_routes import Cancelled
 from supervisor.api.probe_routes import Readiness
 from supervisor.api.seed_routes import Health
 
 __all__ = [
     "AgentList",
     "AgentStatus",
+    "Cancelled",
     "Deleted",
     "EquityCurve",
     "Fleet",

@@ -227,6 +227,17 @@ def lift() -> Call[answers.Halted]:
     return Call("DELETE", "/api/fleet/kill-switch")
 
 
+def cancel_orders(agent: str | None = None, market: str | None = None) -> Call[answers.Cancelled]:
+    """Cancel resting orders: of an agent, on a market, both, or all. Raises NotFound."""
+    which = {"agent": agent, "market": market}
+    return Call("POST", "/api/orders/cancel", body={name: value for name, value in which.items() if value is not None})
+
+
+def cancel_order(order_id: str) -> Call[answers.Cancelled]:
+    """Cancel one resting order. Raises NotFound, or Conflict if it does not rest."""
+    return Call("POST", f"/api/orders/{quote(order_id, safe='')}/cancel")
+
+
 def reload() -> Call[answers.Reloaded]:
     """Read the fleet file again: create the agents that are new, change those that it describes otherwise."""
     return Call("POST", "/api/fleet/reload")

@@ -90,6 +90,8 @@ class Routes:
     ledger_check = Route(calls.ledger_check)
     kill_switch = Route(calls.kill_switch)
     lift = Route(calls.lift)
+    cancel_orders = Route(calls.cancel_orders)
+    cancel_order = Route(calls.cancel_order)
     reload = Route(calls.reload)
     publish = Route(calls.publish)
 

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from supervisor import ray_cluster
+from tests.bench.ordering import DATA_DIR
 from tests.integration.fleet import Fleet
 
 
@@ -25,7 +26,7 @@ def main() -> int:
             command = [sys.executable, "-m", "tests.bench.measure", fleet.run()["ray_address"], fleet.url, *sys.argv[1:]]
             # Ray prints a line for each process that is killed or is one of many, wanted or not.
             quiet = {"RAY_DEDUP_LOGS_SKIP_REGEX": "worker"}
-            environment = os.environ | ray_cluster.environment(fleet.data_dir) | quiet
+            environment = os.environ | ray_cluster.environment(fleet.data_dir) | quiet | {DATA_DIR: str(fleet.data_dir)}
             return subprocess.run(command, env=environment, check=False).returncode
         finally:
             fleet.end()

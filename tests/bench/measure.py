@@ -14,6 +14,7 @@ from tests.bench.event_log import event_log
 from tests.bench.fleet_view import fleet_view
 from tests.bench.footprint import memory, upstream
 from tests.bench.hub import hub, hub_socketio
+from tests.bench.ordering import ordering
 from tests.bench.restarts import restarts
 from tests.bench.starts import starts
 from tests.bench.throughput import deploy, throughput
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[str], None]] = {
     "delivery": lambda url: asyncio.run(delivery(url)),
     "dashboard": dashboard,
     "event_log": lambda url: asyncio.run(event_log()),
+    "ordering": lambda url: asyncio.run(ordering(url)),
     "hub": lambda url: asyncio.run(hub()),
     "hub_socketio": lambda url: asyncio.run(hub_socketio()),
     "restarts": lambda url: asyncio.run(restarts(url)),

@@ -17,6 +17,7 @@ from actors.sandbox.api.clob_markets import ClobMarkets
 from actors.sandbox.api.credentials import Authentication
 from actors.sandbox.api.data import Data
 from actors.sandbox.api.durability import Commits, Delivery
+from actors.sandbox.api.fault_control import FaultControl
 from actors.sandbox.api.gamma import Gamma
 from actors.sandbox.api.history import ClobHistory, History
 from actors.sandbox.api.language_model import LanguageModel
@@ -50,11 +51,12 @@ class Wire:
                 *(
                     route
                     for family in _families(venue, authentication)
-                    for route in routes(family, self.commits, self._requests)
+                    for route in routes(family, self.commits, self._requests, venue.exchange)
                 ),
                 WebSocketRoute("/ws/market", self._market.serve),
                 WebSocketRoute("/ws/user", self._user.serve),
                 Route("/sandbox/stats", self._serve_stats),
+                Route("/sandbox/faults", FaultControl(venue.faults).serve, methods=["GET", "POST", "DELETE"]),
                 Route("/", self._serve_root),
             ],
             exception_handlers={404: _not_found},
@@ -113,7 +115,7 @@ def _families(venue: Venue, authentication: Authentication) -> tuple[Family, ...
         *authentication.operations(),
     )
     return (
-        Family("/clob", clob, _refuse),
+        Family("/clob", clob, _refuse, faulty=True),
         Family("/gamma", Gamma(venue).operations(), gamma.refuse),
         Family("/data", Data(venue, history).operations(), data_pages.refuse),
         Family("/relayer", Relayer(venue).operations(), _refuse),
@@ -129,9 +131,9 @@ def _refuse(refused: Refused) -> Answer:
     if refused.code:
         content["code"] = refused.code
     if refused.retry_after is None:
-        return Answer(content, refused.status)
+        return Answer(content, refused.status, refused.headers)
     content["retry_after_seconds"] = refused.retry_after
-    return Answer(content, refused.status, {"Retry-After": str(refused.retry_after)})
+    return Answer(content, refused.status, {"Retry-After": str(refused.retry_after), **refused.headers})
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

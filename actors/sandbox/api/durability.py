@@ -1,7 +1,7 @@
 """What a client has seen is durable: answers and frames wait for a commit, which all that came meanwhile share."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from actors.sandbox.venue import Venue
@@ -63,11 +63,19 @@ class Delivery:
         self._commits = commits
         self._queue: list[tuple[tuple[Receiver, ...], str]] = []
 
-    def post(self, receivers: Iterable[Receiver], text: str) -> None:
-        """Send a frame to those who listen now."""
+    def post(self, receivers: Iterable[Receiver], text: str, delays: Sequence[float] = (0.0,)) -> None:
+        """Send a frame to those who listen now: once for each delay, after that many wall seconds."""
+        receivers = tuple(receivers)
+        for delay in delays:
+            if delay:
+                asyncio.get_running_loop().call_later(delay, self._post, receivers, text)
+            else:
+                self._post(receivers, text)
+
+    def _post(self, receivers: tuple[Receiver, ...], text: str) -> None:
         if not self._queue:
             self._commits.then(self._flush)
-        self._queue.append((tuple(receivers), text))
+        self._queue.append((receivers, text))
 
     def _flush(self) -> None:
         queue, self._queue = self._queue, []

@@ -1,7 +1,7 @@
 """The market channel: books, their changes, trades and announcements, to whoever subscribed."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -34,15 +34,17 @@ _Best = tuple[tuple[Micro | None, Micro | None], tuple[Micro | None, Micro | Non
 class Subscriber:
     """One connection and what it follows. `custom`: it gets best prices and announcements too."""
 
-    def __init__(self, socket: Socket) -> None:
+    def __init__(self, socket: Socket, frozen: Callable[[], bool]) -> None:
         self.socket = socket
+        self._frozen = frozen
         self.assets: set[str] = set()
         self.custom = False
         self.subscribed = False
 
     def send(self, text: str) -> None:
-        """Send a frame."""
-        self.socket.send(text)
+        """Send a frame, unless the socket is frozen."""
+        if not self._frozen():
+            self.socket.send(text)
 
 
 class MarketChannel:
@@ -64,7 +66,8 @@ class MarketChannel:
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one connection until it is closed."""
-        subscriber = Subscriber(Socket(websocket))
+        opened = self._exchange.floor.wall()
+        subscriber = Subscriber(Socket(websocket), lambda: self._exchange.faults.frozen("market", opened))
         self._subscribers.add(subscriber)
         try:
             await subscriber.socket.run(lambda text: self._receive(subscriber, text))
@@ -75,7 +78,7 @@ class MarketChannel:
     def _receive(self, subscriber: Subscriber, text: str) -> None:
         if text == "PING":
             if subscriber.subscribed:
-                subscriber.send("PONG")
+                subscriber.socket.send("PONG")
             else:
                 subscriber.socket.close(_EARLY_PING)
             return
@@ -141,7 +144,8 @@ class MarketChannel:
             case MarketResolved():
                 self._best.pop(change.market.condition_id, None)
                 self._traded.discard(change.market.condition_id)
-                self._announce(market_frames.market_resolved(change, self._exchange.event(change.market.event_id)))
+                if self._exchange.faults.deliveries("market", "market_resolved"):
+                    self._announce(market_frames.market_resolved(change, self._exchange.event(change.market.event_id)))
 
     def _book_changed(self, change: BookChanged) -> None:
         market = self._exchange.market(change.condition_id)

@@ -65,11 +65,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One API of the venue: the prefix under which it is served, its operations, and how it words a refusal."""
+    """One API of the venue: the prefix under which it is served, its operations, and how it words a refusal.
+
+    `faulty`: injected faults may strike its requests.
+    """
 
     prefix: str
     operations: tuple[Operation, ...]
     refuse: Callable[[Refused], Answer]
+    faulty: bool = False
 
 
 def dumps(content: Any) -> str:

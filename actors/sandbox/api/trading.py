@@ -49,7 +49,7 @@ class Trading:
     def place(self, call: Call) -> Answer:
         """Place one order."""
         credentials = self._authentication.require(call)
-        headers = self._orders.spend(credentials.address)
+        headers = self._spend(self._orders, credentials)
         content = self._place(call.json("Invalid order payload"), credentials)
         return Answer(content, headers=headers)
 
@@ -61,7 +61,7 @@ class Trading:
             raise Refused("Invalid order payload")
         if len(items) > _MOST_PLACED:
             raise Refused(f"Too many orders in payload: {len(items)}, max allowed: {_MOST_PLACED}")
-        headers = self._orders.spend(credentials.address, len(items))
+        headers = self._spend(self._orders, credentials, len(items))
         answers = []
         for item in items:
             try:
@@ -80,7 +80,8 @@ class Trading:
         order_id = content.get("orderID") if isinstance(content, dict) else None
         if not isinstance(order_id, str) or not order_id:
             raise Refused("Invalid orderID")
-        return self._cancelled(credentials, self._cancel(credentials, [order_id]), 1)
+        headers = self._spend(self._cancels, credentials)
+        return _cancelled(self._cancel(credentials, [order_id]), headers)
 
     def cancel_many(self, call: Call) -> Answer:
         """Cancel orders by their ids."""
@@ -90,13 +91,14 @@ class Trading:
             raise Refused("Invalid order payload")
         if len(ids) > _MOST_CANCELLED:
             raise Refused(f"Too many orders in payload: {len(ids)}, max allowed: {_MOST_CANCELLED}")
-        return self._cancelled(credentials, self._cancel(credentials, ids), len(ids))
+        headers = self._spend(self._cancels, credentials, len(ids))
+        return _cancelled(self._cancel(credentials, ids), headers)
 
     def cancel_all(self, call: Call) -> Answer:
         """Cancel all orders of the account."""
         credentials = self._authentication.require(call)
-        result = _joined(self._exchange.cancel_all(owner) for owner in wallets(credentials.address))
-        return self._cancelled(credentials, result, 1 + len(result.canceled))
+        headers = self._spend(self._cancels, credentials, 1 + len(self._open(credentials)))
+        return _cancelled(_joined(self._exchange.cancel_all(owner) for owner in wallets(credentials.address)), headers)
 
     def cancel_market(self, call: Call) -> Answer:
         """Cancel the account's orders in a market, on a token, or both."""
@@ -105,8 +107,9 @@ class Trading:
         if not isinstance(content, dict) or not (content.get("market") or content.get("asset_id")):
             raise Refused("Invalid order payload")
         market, token_id = str(content.get("market") or ""), str(content.get("asset_id") or "")
+        headers = self._spend(self._cancels, credentials, 1 + len(self._open(credentials, market, token_id)))
         result = _joined(self._exchange.cancel_market(owner, market, token_id) for owner in wallets(credentials.address))
-        return self._cancelled(credentials, result, 1 + len(result.canceled))
+        return _cancelled(result, headers)
 
     def _cancel(self, credentials: Credentials, order_ids: list[str]) -> Cancelled:
         """Cancel orders, each in the name of the wallet that placed it; those of strangers are not found."""
@@ -116,9 +119,17 @@ class Trading:
             by_owner.setdefault(record.owner if record else credentials.address, []).append(order_id)
         return _joined(self._exchange.cancel(owner, ids) for owner, ids in by_owner.items())
 
-    def _cancelled(self, credentials: Credentials, result: Cancelled, cost: int) -> Answer:
-        content = {"canceled": list(result.canceled), "not_canceled": result.not_canceled}
-        return Answer(content, headers=self._cancels.spend(credentials.address, cost))
+    def _spend(self, buckets: Buckets, credentials: Credentials, cost: int = 1) -> dict[str, str]:
+        return buckets.spend(credentials.address, cost, strictness=self._exchange.faults.strictness)
+
+    def _open(self, credentials: Credentials, market: str = "", token_id: str = "", id: str = "") -> list[OrderRecord]:
+        """Return the account's open orders: all, or those in a market, on a token, of an id."""
+        return [
+            record
+            for owner in wallets(credentials.address)
+            for record in self._exchange.open_orders(owner)
+            if id in ("", record.order_id) and market in ("", record.condition_id) and token_id in ("", record.token_id)
+        ]
 
     def order(self, call: Call) -> Any:
         """Return one of the account's orders, open or ended, or null."""
@@ -132,13 +143,7 @@ class Trading:
     def orders(self, call: Call) -> Any:
         """Return the account's open orders."""
         credentials = self._authentication.require(call)
-        id, market, token_id = call.one("id"), call.one("market"), call.one("asset_id")
-        rows = [
-            record
-            for owner in wallets(credentials.address)
-            for record in self._exchange.open_orders(owner)
-            if id in ("", record.order_id) and market in ("", record.condition_id) and token_id in ("", record.token_id)
-        ]
+        rows = self._open(credentials, call.one("market"), call.one("asset_id"), call.one("id"))
         return page(rows, call.one("next_cursor"), _PAGE, order_objects.order)
 
     def trades(self, call: Call) -> Any:
@@ -226,6 +231,10 @@ class Trading:
         """Return the rate limit tier."""
         self._authentication.require(call)
         return {"tier": TIER}
+
+
+def _cancelled(result: Cancelled, headers: dict[str, str]) -> Answer:
+    return Answer({"canceled": list(result.canceled), "not_canceled": result.not_canceled}, headers=headers)
 
 
 def _joined(results: Iterable[Cancelled]) -> Cancelled:

@@ -1,6 +1,7 @@
 """The user channel: an account's own orders and trades."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -21,20 +22,23 @@ _POLICY = 1008
 class Subscriber:
     """One connection: whose it is, and the markets it asked for (none: all)."""
 
-    def __init__(self, socket: Socket) -> None:
+    def __init__(self, socket: Socket, frozen: Callable[[], bool]) -> None:
         self.socket = socket
+        self._frozen = frozen
         self.owners: tuple[str, ...] = ()
         self.markets: set[str] = set()
 
     def send(self, text: str) -> None:
-        """Send a frame."""
-        self.socket.send(text)
+        """Send a frame, unless the socket is frozen."""
+        if not self._frozen():
+            self.socket.send(text)
 
 
 class UserChannel:
     """All connections of the user channel."""
 
     def __init__(self, venue: Venue, delivery: Delivery, authentication: Authentication) -> None:
+        self._exchange = venue.exchange
         self._delivery = delivery
         self._authentication = authentication
         self._subscribers: set[Subscriber] = set()
@@ -48,7 +52,8 @@ class UserChannel:
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one connection until it is closed."""
-        subscriber = Subscriber(Socket(websocket))
+        opened = self._exchange.floor.wall()
+        subscriber = Subscriber(Socket(websocket), lambda: self._exchange.faults.frozen("user", opened))
         self._subscribers.add(subscriber)
         try:
             await subscriber.socket.run(lambda text: self._receive(subscriber, text))
@@ -60,7 +65,7 @@ class UserChannel:
     def _receive(self, subscriber: Subscriber, text: str) -> None:
         if text == "PING":
             if subscriber.owners:
-                subscriber.send("PONG")
+                subscriber.socket.send("PONG")
             else:
                 subscriber.socket.close(_POLICY)
             return
@@ -91,13 +96,17 @@ class UserChannel:
             case OrderUpdated():
                 record = change.order
                 if receivers := self._receivers(record.owner, record.condition_id):
-                    self._delivery.post(receivers, dumps(order_objects.order_frame(change.type, record, change.timestamp)))
+                    frame = order_objects.order_frame(change.type, record, change.timestamp)
+                    self._post(receivers, frame, "order")
             case TradeUpdated():
                 trade = change.trade
                 for side, maker in ((trade.taker, False), (trade.maker, True)):
                     if receivers := self._receivers(side.owner, trade.condition_id):
                         frame = order_objects.trade_frame(trade, change.timestamp, maker=maker)
-                        self._delivery.post(receivers, dumps(frame))
+                        self._post(receivers, frame, "trade")
+
+    def _post(self, receivers: list[Subscriber], frame: dict[str, Any], event: str) -> None:
+        self._delivery.post(receivers, dumps(frame), self._exchange.faults.deliveries("user", event))
 
     def _receivers(self, owner: str, condition_id: str) -> list[Subscriber]:
         return [

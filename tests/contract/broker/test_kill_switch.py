@@ -93,7 +93,8 @@ async def test_an_order_on_its_way_is_cancelled_and_one_not_sent_yet_never_is(fl
         return await sign(ticket)
 
     venue.post, venue.sign = slow_post, slow_sign
-    first = asyncio.create_task(fleet.place("a", *(fleet.intent(market, "buy", p, "10", quote=True) for p in ("0.4", "0.3"))))
+    legs = [fleet.intent(market, "buy", price, "10", quote=True, group="one after the other") for price in ("0.4", "0.3")]
+    first = asyncio.create_task(fleet.place("a", *legs))
     await sent.wait()
     second = asyncio.create_task(fleet.place("b", fleet.intent(market, "buy", "0.2", "10", quote=True)))
     await signing.wait()

@@ -160,6 +160,21 @@ def test_a_speed_of_nothing_is_refused(options: dict[str, Any]) -> None:
         run(**options | {"speed": 0.0})
 
 
+def test_a_fault_that_there_is_not_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="there is no fault 'restrat'; known are restart"):
+        run(**options, faults="restrat=5")
+
+
+def test_faults_named_on_the_command_line_are_there_from_the_start() -> None:
+    with sandbox("--faults", "cancel-only=60,failed") as (_, ready):
+        root = ready["clobUrl"].removesuffix("/clob")
+        answer = httpx.post(f"{root}/clob/order", content=b"{}", trust_env=False)
+        assert answer.status_code == 503
+        assert answer.json()["error"].startswith("Trading is currently cancel-only")
+        faults = httpx.get(f"{root}/sandbox/faults", trust_env=False).json()
+        assert (faults["on"], faults["struck"]) == ({"cancel-only": "60", "failed": "0.1"}, {"cancel-only": 1})
+
+
 def test_a_data_directory_that_cannot_be_made_is_refused_by_name(options: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")

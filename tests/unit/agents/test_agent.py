@@ -9,12 +9,12 @@ import pytest
 from agents import agent as agent_module
 from agents.agent import REFUSED_ROUNDS, STALE_AFTER, Agent, Plan
 from agents.errors import InvalidInput
-from agents.model import Account, Decision, MarketView, Side, View
+from agents.model import Account, Decision, MarketView, Side, TimeInForce, View
 from agents.money import ONE, micro
 from agents.ports import Placed
 from agents.risk import spend
 from agents.strategies.strategy import Params, Strategy
-from tests.unit.agents.worlds import account, decision, market, order, seen, spec, view
+from tests.unit.agents.worlds import NOW, account, decision, market, order, seen, spec, view
 
 M = market()
 
@@ -168,6 +168,52 @@ def test_a_quote_that_stands_is_neither_logged_nor_placed_again(make: Make) -> N
 def test_an_order_that_is_not_what_is_wanted_is_cancelled_and_replaced(make: Make, standing: Any) -> None:
     agent, _ = make(quote())
     assert step(agent, of=account(orders=[standing], held={"1-yes": ("10", "5")})) == Plan((quote(),), ("o1",))
+
+
+def test_a_price_off_the_grid_is_moved_to_the_safe_side_and_stands_there(make: Make) -> None:
+    wanted = decision(M, price="0.4567", quote=True)
+    agent, _ = make(wanted)
+    assert step(agent).orders == (replace(wanted, price=micro("0.45")),)
+    assert step(agent, of=account(orders=[order(M, price="0.45")])) == Plan(), "it is not replaced in every round"
+    finer = seen(replace(M, tick=1_000))
+    assert step(agent, finer).orders == (replace(wanted, price=micro("0.456")),), "by the grid that there is now"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"price": "0.004"}, "Held, price 0.004 leaves none on the market's grid of 0.01"),
+        ({"quote": True, "time_in_force": TimeInForce.FOK}, "Held, a quote rests, and a FOK order does not"),
+        ({"expires": 5}, "Held, it was good until 5"),
+    ],
+)
+def test_what_the_venue_would_not_take_is_held(make: Make, changes: dict[str, Any], reason: str) -> None:
+    agent, _ = make(decision(M, **changes))
+    [(action, said)] = reasons(step(agent))
+    assert (action, said.startswith(reason)) == ("hold", True)
+
+
+@pytest.mark.parametrize(
+    ("standing", "wanted", "stays"),
+    [(NOW + 5, NOW + 9, True), (NOW + 9, NOW + 5, False), (None, NOW + 5, False), (NOW + 5, None, True), (None, None, True)],
+)
+def test_an_order_stays_if_it_ends_no_later_than_is_wanted(
+    make: Make, standing: int | None, wanted: int | None, stays: bool
+) -> None:
+    agent, _ = make(quote(expires=wanted))
+    plan = step(agent, of=account(orders=[order(M, expires=standing)]))
+    assert (plan.cancels, len(plan.orders)) == (((), 0) if stays else (("o1",), 1))
+
+
+def test_an_order_that_rests_without_being_a_quote_stands_too(make: Make) -> None:
+    agent, _ = make(decision(M, time_in_force=TimeInForce.GTC))
+    assert step(agent, of=account(orders=[order(M)])) == Plan()
+
+
+def test_a_cap_cuts_one_decision_below_what_the_spec_allows(make: Make) -> None:
+    agent, _ = make(decision(M, size="1000", max_spend=20 * ONE), maxTradeAmount=50)
+    (cut,) = step(agent).orders
+    assert micro("19") < spend(cut) <= micro("20")
 
 
 def test_an_order_partly_filled_stays_while_half_of_it_is_left(make: Make) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from agents.agent import Agent
 from agents.events import Type
 from agents.fleet import AgentRecord, FleetState
-from agents.model import Account, Decision
+from agents.model import Account, Decision, TimeInForce
 from agents.money import ONE, micro
 from agents.strategies.process import Process, ProcessParams
 from agents.validation import explain
@@ -39,6 +39,16 @@ def test_a_decision_is_what_the_program_said() -> None:
     found = one(line(outcome="no", suggestedAmount=12, price=0.3, reasoning="rain"))
     assert (found.market, found.token_id, found.action, found.price) == (MARKET, "1-no", "buy", micro("0.3"))
     assert (found.size, found.confidence, found.reasoning, found.quote) == (40 * ONE, 0.9, "rain", False)
+
+
+def test_it_may_want_all_or_nothing_and_cap_what_it_spends() -> None:
+    found = one(line(orderType="fok", maxSpend=12.5, price=0.3))
+    assert (found.time_in_force, found.max_spend) == (TimeInForce.FOK, micro("12.5"))
+    assert (one(line()).time_in_force, one(line()).max_spend) == (None, None)
+    sold = one(line(action="sell", max_spend=5, order_type="FOK"), of=account(held={"1-yes": ("10", "4")}))
+    assert (sold.time_in_force, sold.max_spend) == (TimeInForce.FOK, None)
+    # A program of ours that quotes says so; here it takes, as it always did.
+    assert one(line(orderType="GTC", quote=True, expires=None)).order_type is TimeInForce.FAK
 
 
 @pytest.mark.parametrize("name", ["1", "0x1", "question-1", "Question 1?", "QUESTION 1?"])

@@ -274,10 +274,28 @@ class FeedStand:
 
 
 class BrokerStand:
-    """The tests' stand-in for a broker: it answers checks."""
+    """The tests' stand-in for a broker: it answers checks, and cancels those of its orders that are asked for."""
 
     def __init__(self) -> None:
         self.differences: list[dict[str, Any]] = []
+        #: Ids of resting orders with their agents and markets.
+        self.resting: dict[str, tuple[str, str]] = {}
+
+    async def cancel(self, *, order_id: str | None = None, agent_id: str | None = None, condition_id: str | None = None) -> int:
+        found = [
+            id
+            for id, (owner, market) in self.resting.items()
+            if order_id in (None, id) and agent_id in (None, owner) and condition_id in (None, market)
+        ]
+        for id in found:
+            del self.resting[id]
+        return len(found)
+
+    async def cancel_agent(self, agent_id: str) -> int:
+        return await self.cancel(agent_id=agent_id)
+
+    async def cancel_all(self) -> int:
+        return await self.cancel()
 
     async def check(self) -> dict[str, Any]:
         return {

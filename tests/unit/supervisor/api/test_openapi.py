@@ -47,6 +47,9 @@ GET /api/events
 GET /api/services/{name}/logs
 GET /api/fleet
 POST /api/fleet/reload
+POST /api/agents/{agent_id}/cancel
+POST /api/orders/cancel
+POST /api/orders/{order_id}/cancel
 POST /api/fleet/kill-switch
 DELETE /api/fleet/kill-switch
 GET /api/markets
