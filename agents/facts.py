@@ -112,8 +112,12 @@ def order_data(
     reason: str = "",
     trade_id: str = "",
     trade_status: str = "",
+    approval: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled."""
+    """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled.
+
+    `approval` only where a person is, or was, asked: see `agents.approvals.Approval`.
+    """
     data = {
         "orderId": order_id,
         "decisionId": decision_id,
@@ -135,6 +139,8 @@ def order_data(
     }
     if trade_status:
         data |= {"tradeId": trade_id, "tradeStatus": trade_status}
+    if approval is not None:
+        data["approval"] = dict(approval)
     return data
 
 

@@ -17,6 +17,7 @@ from actors.event_source import EventSource
 from actors.follower import Follower
 from actors.polymarket.trading import TradingSession
 from actors.venue_clock import VenueClock
+from agents.approvals import read_approval
 from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Event, Type
 from agents.fleet import FleetState
@@ -235,6 +236,7 @@ class Desk:
             status=OrderStatus(data["status"]),
             filled=micro(data["filled"]),
             reason=data["reason"],
+            approval=read_approval(data["approval"]) if "approval" in data else None,
         )
         order.turnover = notional(order.filled, order.price)
         order.unsettled = {key.split("/")[0] for key in self.pending() if key.endswith(f"/{order.id}")}
@@ -249,10 +251,12 @@ class Desk:
         reason: str | None = None,
         fill: VenueFill | None = None,
         settled: tuple[str, str] | None = None,
+        patience: float | None = None,
     ) -> None:
         """Log an order's new state, in one commit with the fill or the settlement (trade id, status) that made it.
 
-        Call it with the owner's lock held. A move to the state that it has, with nothing new, logs nothing.
+        Call it with the owner's lock held; `patience` is that of `record`. A move to the state that it has, with nothing new,
+        logs nothing.
         """
         reason = order.reason if reason is None else reason
         if status == order.status and fill is None and settled is None:
@@ -281,7 +285,7 @@ class Desk:
                 trade_status=trade_status,
             )
         )
-        await self.record(events)
+        await self.record(events, patience=patience)
         order.status, order.filled, order.reason = status, filled, reason
         if fill:
             order.turnover += fill.cost

@@ -5,7 +5,9 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from actors.brokerage.approvals import needed
 from actors.brokerage.booking import Booking
 from actors.brokerage.cancelling import CHANNEL, Cancelling
 from actors.brokerage.desk import Desk
@@ -14,6 +16,7 @@ from actors.brokerage.orders import Order
 from actors.brokerage.ticket import write_ticket
 from actors.polymarket.signing import Ticket
 from actors.polymarket.trading import Reply
+from agents.approvals import Approval
 from agents.errors import InvalidInput, StaleIncarnation, Unavailable, VenueRefused, VenueUnknown
 from agents.model import Side
 from agents.money import Micro, text
@@ -40,7 +43,7 @@ class Entry:
     def __init__(self, desk: Desk, booking: Booking) -> None:
         self._desk = desk
         self._booking = booking
-        self._cancelling = Cancelling(desk, booking)
+        self.cancelling = Cancelling(desk, booking)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._incarnations: dict[str, int] = {}
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
@@ -67,9 +70,10 @@ class Entry:
         async with self._turns[agent_id]:
             self._check_life(agent_id, incarnation)
             wanted = (self._desk.orders.get(order_id) for order_id in dict.fromkeys(cancels))
-            await self._cancelling.cancel([order for order in wanted if order is not None and order.agent_id == agent_id])
+            await self.cancelling.cancel([order for order in wanted if order is not None and order.agent_id == agent_id])
             if intents:
                 self._check_open()
+            asked = await needed(self._desk, agent_id, intents) if intents else {}
             placed: list[Placed] = []
             broken: dict[str, str] = {}
             for intent in intents:
@@ -79,10 +83,14 @@ class Entry:
                 elif group and group in broken:
                     outcome = _refused(intent, f"an earlier leg of its group was not placed: {broken[group]}")
                 else:
-                    outcome = await self._place(agent_id, intent, lambda: self._stopped(agent_id, cleared))
+                    stopped = partial(self.stopped, agent_id, cleared)
+                    outcome = await self._place(agent_id, intent, stopped, asked.get(intent.id))
                 if group and outcome.status in (S.REJECTED, S.UNKNOWN, S.EXPIRED):
                     broken.setdefault(group, outcome.reason)
                 placed.append(outcome)
+            for intent in intents:
+                if intent.decision.group in broken and (order := self._desk.orders.of(intent.id)) is not None:
+                    await self.cancelling.drop(order, S.REJECTED, "another leg of its trade was not placed")
             return placed
 
     def _check_life(self, agent_id: str, incarnation: int) -> None:
@@ -108,15 +116,28 @@ class Entry:
     def _swept(self, agent_id: str, cleared: int) -> str | None:
         return "all orders of the agent were cancelled meanwhile" if cleared != self._cleared[agent_id] else None
 
-    def _stopped(self, agent_id: str, cleared: int) -> str | None:
+    def stopped(self, agent_id: str, cleared: int) -> str | None:
         """Return why what an agent asked for when its orders had been cleared so often is not sent now, or None."""
         return f"trading is halted: {self.halted}" if self.halted is not None else self._swept(agent_id, cleared)
 
     def _not_selling_out(self) -> str | None:
         return None if self._desk.fleet.flattening else "the kill switch no longer sells out"
 
-    async def _place(self, agent_id: str, intent: Intent, stopped: Callable[[], str | None]) -> Placed:
-        """Place an order; `stopped` says why it may not be, and is asked again last of all before it is sent."""
+    def turn(self, agent_id: str) -> asyncio.Lock:
+        """Return the lock under which an agent's orders are placed one after the other."""
+        return self._turns[agent_id]
+
+    def cleared(self, agent_id: str) -> int:
+        """Return how often an agent's orders were all cancelled, for `stopped`."""
+        return self._cleared[agent_id]
+
+    async def _place(
+        self, agent_id: str, intent: Intent, stopped: Callable[[], str | None], approval: Approval | None = None
+    ) -> Placed:
+        """Place an order, or let it wait for a person.
+
+        `stopped` says why it may not be placed, and is asked again last of all before it is sent.
+        """
         desk = self._desk
         if known := desk.orders.outcome(intent.id):
             return known
@@ -127,17 +148,16 @@ class Entry:
             await desk.gate.wait()
             with desk.working():
                 async with desk.lock(agent_id):
-                    order, payload = await self._store(agent_id, intent, ticket, size)
-                if reason := stopped():
-                    await self._booking.end(order, S.REJECTED, f"it was not sent: {reason}")
-                    order.posting = False
-                else:
-                    await self._send(order, payload)
+                    order, payload = await self._store(agent_id, intent, ticket, size, approval)
+                if approval is None:
+                    await self.send(order, payload, stopped)
         except (InvalidInput, Unavailable, VenueRefused) as error:
             return _refused(intent, str(error))
         return order.placed
 
-    async def _store(self, agent_id: str, intent: Intent, ticket: Ticket, size: Micro) -> tuple[Order, bytes]:
+    async def _store(
+        self, agent_id: str, intent: Intent, ticket: Ticket, size: Micro, approval: Approval | None
+    ) -> tuple[Order, bytes]:
         """Sign an order, check it against its agent's own book, and store intent and signed bytes in one commit.
 
         Raises:
@@ -159,15 +179,17 @@ class Entry:
             post_only=ticket.post_only,
             created=int(desk.wall() * 1000),
             venue_time=desk.clock.reckoned,
-            status=S.SIGNED,
-            posting=True,
+            status=S.INTENDED if approval else S.SIGNED,
+            reason="it waits to be approved" if approval else "",
+            posting=approval is None,
+            approval=approval,
         )
         # Nothing is awaited between the check and `add`: what one agent is about to place, the next one's check sees.
-        if reason := self._risk(order, agent_id):
+        if reason := self.risk(order, agent_id):
             raise InvalidInput(reason)
         desk.learn(decision.market)
         desk.orders.add(order)
-        states = (S.INTENDED, S.SIGNED)
+        states = (S.INTENDED,) if approval else (S.INTENDED, S.SIGNED)
         events = [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
         try:
             await desk.record(events, {signed.order_id: signed.payload}, patience=_LEDGER_PATIENCE)
@@ -177,7 +199,7 @@ class Entry:
             raise
         return order, signed.payload
 
-    def _risk(self, order: Order, agent_id: str) -> str | None:
+    def risk(self, order: Order, agent_id: str) -> str | None:
         """Return why an agent may not place an order, or None."""
         desk = self._desk
         if order.side is Side.BUY:
@@ -190,9 +212,14 @@ class Entry:
                 return f"it sells {text(order.size)} shares, and the agent has {text(max(free, 0))} free"
         return desk.orders.crossing(order.market, order.token_id, order.side, order.price)
 
-    async def _send(self, order: Order, payload: bytes) -> None:
-        """Send an order and bring it to what the venue says came of it. What stays unknown is settled later, by its id."""
+    async def send(self, order: Order, payload: bytes, stopped: Callable[[], str | None]) -> None:
+        """Send an order and bring it to what the venue says came of it. What stays unknown is settled later, by its id.
+
+        It ends unsent if it is `stopped` by now.
+        """
         try:
+            if reason := stopped():
+                raise Unavailable(f"it was not sent: {reason}")
             reply = await self._desk.venue.post(payload)
             await self._answered(order, reply)
         except VenueUnknown as error:
@@ -233,7 +260,7 @@ class Entry:
         # A taker delay is up to a second, and the user channel tells of its end.
         wait = _LONGEST_WAIT if delayed else CHANNEL
         while order.open and time.monotonic() < deadline:
-            ended = await self._cancelling.ends_within(order, wait)
+            ended = await self.cancelling.ends_within(order, wait)
             wait = min(wait * 2, _LONGEST_WAIT)
             if ended or await self._booking.settle(order, await desk.venue.order(order.id)):
                 return
@@ -243,7 +270,7 @@ class Entry:
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent; what it asked for before is not placed any more."""
         self._cleared[agent_id] += 1
-        count = await self._cancelling.cancel(self._desk.orders.open(agent_id))
+        count = await self.cancelling.cancel(self._desk.orders.open(agent_id))
         return count + await self._cancel_late(agent_id)
 
     async def cancel_all(self) -> int:
@@ -251,13 +278,13 @@ class Entry:
         owners = {order.agent_id for order in self._desk.orders.open() if order.agent_id is not None} | set(self._turns)
         for owner in owners:
             self._cleared[owner] += 1
-        count = await self._cancelling.sweep()
+        count = await self.cancelling.sweep()
         # What was on its way to the venue just then is cancelled as soon as it has answered.
         return count + sum(await asyncio.gather(*(self._cancel_late(owner) for owner in owners)))
 
     async def _cancel_late(self, agent_id: str) -> int:
         async with self._turns[agent_id]:
-            return await self._cancelling.cancel(self._desk.orders.open(agent_id))
+            return await self.cancelling.cancel(self._desk.orders.open(agent_id))
 
 
 def _refused(intent: Intent, reason: str) -> Placed:

@@ -15,6 +15,7 @@ from supervisor import __version__
 from supervisor.api import errors, seed_routes
 from supervisor.api.access import Access
 from supervisor.api.agent_routes import agent_routes
+from supervisor.api.approval_routes import approval_routes
 from supervisor.api.audit import Audit
 from supervisor.api.context import FleetContext, wall_clock
 from supervisor.api.errors import JSON, ErrorBody, refusal, refused
@@ -80,7 +81,8 @@ def rest_app(context: FleetContext, access: Access, *, address_header: str = "",
         responses={422: invalid},
     )
     errors.install(app)
-    for routes in (seed_routes.seed_routes, telegram_routes, agent_routes, fleet_routes, log_routes, probe_routes):
+    app.include_router(seed_routes.seed_routes(context))
+    for routes in (telegram_routes, agent_routes, approval_routes, fleet_routes, log_routes, probe_routes):
         app.include_router(routes(context))
     document = cache(partial(describe, app, access))
     app.openapi = document  # type: ignore[method-assign]

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from supervisor.api.agent_routes import Deleted, Logs, Positions
 from supervisor.api.agent_views import AgentFacts, Fleet
+from supervisor.api.approval_routes import Approvals, Decided
 from supervisor.api.book_views import Portfolio, Position, Sums
 from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, Scores
 from supervisor.api.log_routes import LoggedEvent, Published
@@ -19,6 +20,8 @@ from supervisor.api.seed_routes import Health
 __all__ = [
     "AgentList",
     "AgentStatus",
+    "Approvals",
+    "Decided",
     "Deleted",
     "Fleet",
     "Halted",

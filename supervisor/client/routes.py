@@ -85,6 +85,9 @@ class Routes:
     ledger_check = Route(calls.ledger_check)
     kill_switch = Route(calls.kill_switch)
     lift = Route(calls.lift)
+    approvals = Route(calls.approvals)
+    approve = Route(calls.approve)
+    reject = Route(calls.reject)
     reload = Route(calls.reload)
     publish = Route(calls.publish)
 

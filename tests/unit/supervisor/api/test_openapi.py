@@ -44,6 +44,9 @@ GET /api/agents/{agent_id}/forecasts
 GET /api/agents/{agent_id}/events
 GET /api/events
 GET /api/fleet
+GET /api/approvals
+POST /api/approvals/{approval_id}/approve
+POST /api/approvals/{approval_id}/reject
 POST /api/fleet/reload
 POST /api/fleet/kill-switch
 DELETE /api/fleet/kill-switch
