@@ -127,19 +127,21 @@ def events(
 
 
 def logs(
-    agent: Agent,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An agent's id, or with --service one of `polyfleet status`.")],
+    service: Annotated[bool, typer.Option("--service", help="NAME is a service.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come, until Ctrl-C.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines.")] = 50,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Show what an agent's process has logged, oldest first."""
+    """Show what an agent's or a service's process has logged, oldest first."""
     api = client(url, token)
+    read = api.service_logs if service else api.logs
     shown: dict[str, Any] | None = None
     told: str | None = None
     while True:
-        answer = api.logs(agent, 1000 if shown else limit)
+        answer = read(name, 1000 if shown else limit)
         lines = answer["logs"]
         for each in lines[lines.index(shown) + 1 if shown in lines else 0 :]:
             sentence = f"{clock(each['timestamp'])} {each['level']:<8} {each['message']}\n{each.get('exception', '')}".rstrip()
@@ -223,6 +225,7 @@ _CONTROLS = {
     "pause": "Pause one agent and cancel its quotes.",
     "resume": "Let a paused or quarantined agent go on.",
     "restart": "Stop one agent and start it again.",
+    "kill": "Kill one agent's process, to see it come back.",
 }
 
 
