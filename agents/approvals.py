@@ -25,7 +25,7 @@ _REASONS = 600
 class Approval:
     """What an order needs a person for; `legs` of one trade share an id. Times are wall milliseconds.
 
-    `met`: the price that it would have met when it was asked for, None if there was none. `by` and `approved` once decided.
+    `met`: the price that it would have met when asked for, None if there was none. `by`, `approved` and `at` once decided.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Approval:
     confidence: float
     by: str = ""
     approved: bool = False
+    at: int = 0
 
     def data(self) -> dict[str, Any]:
         """Return it as the order's events carry it."""
@@ -46,6 +47,7 @@ class Approval:
             "confidence": self.confidence,
             "by": self.by or None,
             "approved": self.approved,
+            "decidedAt": self.at or None,
         }
 
 
@@ -60,6 +62,7 @@ def read_approval(data: Mapping[str, Any]) -> Approval:
         data["confidence"],
         data["by"] or "",
         data["approved"],
+        data["decidedAt"] or 0,
     )
 
 

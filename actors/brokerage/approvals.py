@@ -127,11 +127,12 @@ class Approvals:
                 # Nothing is awaited between the check and the new state: what it spends is not spent twice.
                 with desk.orders.aside(order):
                     reason = self._stale(order) or entry.risk(order, agent_id)
+                now = int(desk.wall() * 1000)
                 if reason is not None:
-                    order.approval = replace(order.approval, by=by)
+                    order.approval = replace(order.approval, by=by, at=now)
                     await desk.move(order, S.REJECTED, reason=reason)
                     return reason
-                order.approval = replace(order.approval, by=by, approved=True)
+                order.approval = replace(order.approval, by=by, approved=True, at=now)
                 order.posting = True
                 try:
                     await desk.move(order, S.SIGNED, reason="", patience=_LEDGER_PATIENCE)
@@ -140,7 +141,7 @@ class Approvals:
                     order.posting, order.unsent = False, True
                     raise
             # How long it waited says nothing of how long the venue has had it.
-            order.created = int(desk.wall() * 1000)
+            order.created = now
             await entry.send(order, payload, lambda: entry.stopped(agent_id, cleared))
         return order.reason if order.status is S.REJECTED else None
 
@@ -169,5 +170,5 @@ class Approvals:
     async def _end(self, order: Order, status: OrderStatus, reason: str, by: str) -> None:
         async with self._desk.lock(order.agent_id):
             if order.waiting and order.approval is not None:
-                order.approval = replace(order.approval, by=by)
+                order.approval = replace(order.approval, by=by, at=int(self._desk.wall() * 1000))
                 await self._desk.move(order, status, reason=reason)

@@ -220,6 +220,7 @@ class Desk:
             return None
         if (tracked := self.orders.get(data["orderId"])) is not None:
             return tracked
+        approval = read_approval(data["approval"]) if "approval" in data else None
         order = Order(
             id=data["orderId"],
             agent_id=data["agentId"],
@@ -231,12 +232,13 @@ class Desk:
             size=micro(data["size"]),
             order_type=data["orderType"],
             post_only=data["postOnly"],
-            created=data["created"],
+            # How long it waited for a person says nothing of how long the venue has had it.
+            created=max(data["created"], approval.at if approval else 0),
             venue_time=data["venueTime"],
             status=OrderStatus(data["status"]),
             filled=micro(data["filled"]),
             reason=data["reason"],
-            approval=read_approval(data["approval"]) if "approval" in data else None,
+            approval=approval,
         )
         order.turnover = notional(order.filled, order.price)
         order.unsettled = {key.split("/")[0] for key in self.pending() if key.endswith(f"/{order.id}")}
