@@ -73,8 +73,9 @@ class Approvals:
                 for order in orders:
                     await self._end(order, S.REJECTED, f"{by} rejected it", by)
                 return [order.placed for order in orders]
-            reasons = [await self._unfit(order) for order in orders]
-            reason = next(filter(None, reasons), None) or self._entry.stopped(agent_id, cleared)
+            reason = self._entry.stopped(agent_id, cleared)
+            for order in orders:
+                reason = reason or self._stale(order) or await self._unfit(order)
             return await self._approve(orders, by, cleared, reason)
 
     async def expire(self) -> None:
@@ -101,8 +102,6 @@ class Approvals:
 
     async def _approve(self, orders: Sequence[Order], by: str, cleared: int, reason: str | None) -> list[Placed]:
         placed: list[Placed] = []
-        for order in orders:
-            reason = reason or self._stale(order)
         for order in orders:
             if reason is None:
                 reason = await self._send(order, by, cleared)
