@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from actors import remote
+from actors.brokerage.approvals import Approvals
 from actors.brokerage.booking import Booking
 from actors.brokerage.check import Check
 from actors.brokerage.desk import Desk
@@ -66,6 +67,7 @@ class BrokerService:
         self._desk = Desk(wallet, ledger or remote.ledger(), feed or remote.market_feed(deadline=10.0), wall)
         self._booking = Booking(self._desk)
         self._entry = Entry(self._desk, self._booking)
+        self._approvals = Approvals(self._desk, self._entry)
         self._recovery = Recovery(self._desk, self._booking)
         self._redemption = Redemption(self._desk, self._booking)
         self._payouts = Payouts(self._desk, self._redemption)
@@ -129,6 +131,14 @@ class BrokerService:
             if order_id in (None, order.id) and condition_id in (None, order.market.condition_id)
         ]
         return await self._uninterrupted(self._entry.cancel(found))
+
+    async def decide(self, approval_id: str, approve: bool, by: str) -> list[Placed]:
+        """Send the orders that wait for a person under an id, or reject them; `by` says who decided.
+
+        Raises NotFound, Conflict if it was decided before or they can be sent no more, or Unavailable.
+        """
+        self._check_ready()
+        return await self._uninterrupted(self._approvals.decide(approval_id, approve=approve, by=by))
 
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent and return how many there were."""
@@ -248,6 +258,7 @@ class BrokerService:
             await self._desk.clock.now()
             await self._recovery.settle_unknown()
             await self._entry.expire()
+            await self._approvals.expire()
             await self._payouts.pay_out()
             self._selling.look(self._spawn)
             if self._heartbeat.lapsed:

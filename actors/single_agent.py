@@ -25,7 +25,7 @@ from actors.sandbox.api.server import Server, listen
 from actors.sandbox.service import FUNDS
 from actors.sandbox.venue import Venue, VenueConfig
 from actors.venue_clock import wall_time
-from agents.errors import InvalidInput, Unavailable
+from agents.errors import InvalidInput, NotFound, Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
 from agents.model import Account
@@ -238,6 +238,9 @@ class _Onlooker:
 
     async def cancel(self, *, order_id: str | None = None, agent_id: str | None = None, condition_id: str | None = None) -> int:
         return 0
+
+    async def decide(self, approval_id: str, approve: bool, by: str) -> list[Placed]:
+        raise NotFound("Nothing is ordered here, so nothing waits to be approved")
 
     async def cancel_agent(self, agent_id: str) -> int:
         return 0

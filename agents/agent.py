@@ -39,6 +39,7 @@ class Hold(StrEnum):
     LIMIT = "limit"
     REFUSED = "refused"
     GROUP = "group"
+    APPROVAL = "approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Agent:
         seen = {item.market.condition_id: item for item in view.markets}
         standing = _Standing(view.account)
         groups = [
-            [(leg, held) for leg, held in self._judge(legs, seen, view.now) if held or not standing.keep(leg)]
+            [(leg, held) for leg, held in self._judge(legs, seen, standing, view.now) if held or not standing.keep(leg)]
             for legs in _grouped(self._strategy.decide(view))
         ]
         decisions: list[Decision] = []
@@ -133,8 +134,11 @@ class Agent:
                 decisions.extend(self._logged(leg, held))
         return Plan(tuple(decisions), standing.unwanted)
 
-    def _judge(self, legs: Sequence[Decision], seen: Mapping[str, MarketView], now: int) -> list[_Judged]:
+    def _judge(
+        self, legs: Sequence[Decision], seen: Mapping[str, MarketView], standing: "_Standing", now: int
+    ) -> list[_Judged]:
         judged = [self._judged(leg, seen.get(leg.market.condition_id), now) for leg in legs]
+        judged = [(leg, reason or standing.waits(leg)) for leg, reason in judged]
         first = next((reason for _, reason in judged if reason), None)
         if first and len(legs) > 1:
             other = _Held(Hold.GROUP, f"another leg of the trade is held, {first.reason}")
@@ -191,8 +195,17 @@ class _Standing:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._rest = list(account.orders)
+        #: What waits for a person is left alone: he decides on it, or it expires.
+        self._waiting = [order for order in account.orders if order.status == OrderStatus.INTENDED]
+        self._rest = [order for order in account.orders if order.status != OrderStatus.INTENDED]
         self._kept: list[OpenOrder] = []
+
+    def waits(self, wanted: Decision) -> _Held | None:
+        """Return why a decision is held whose like waits for a person: there is never more than one for him to decide on."""
+        side = wanted.action.upper()
+        if any((order.token_id, order.side) == (wanted.token_id, side) for order in self._waiting):
+            return _Held(Hold.APPROVAL, "an order of this kind waits to be approved")
+        return None
 
     def keep(self, wanted: Decision) -> OpenOrder | None:
         """Return the open order that is what is wanted, if there is one; it then stays."""
@@ -214,7 +227,7 @@ class _Standing:
         """Return cash and shares by token that are free once the unwanted orders are cancelled."""
         cash = self._account.cash + sum(_held_cash(order) for order in self._rest)
         shares = {token_id: holding.size for token_id, holding in self._account.holdings.items()}
-        for order in self._kept:
+        for order in (*self._kept, *self._waiting):
             if order.side is Side.SELL:
                 shares[order.token_id] = shares.get(order.token_id, 0) - (order.size - order.filled)
         return cash, shares

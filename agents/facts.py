@@ -122,11 +122,13 @@ def order_data(
     trade_id: str = "",
     trade_status: str = "",
     undone: Micro | None = None,
+    approval: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled.
 
     `order_type` is the one that was signed. `expires` is when it ends on the venue's clock, whoever ends it. `undone` is by
-    how much the realised profit changes with a fill that has failed.
+    how much the realised profit changes with a fill that has failed. `approval` only where a person is, or was, asked: see
+    `agents.approvals.Approval`.
     """
     data: dict[str, Any] = {
         "orderId": order_id,
@@ -153,6 +155,8 @@ def order_data(
         data |= {"tradeId": trade_id, "tradeStatus": trade_status}
     if undone is not None:
         data["realised"] = text(undone)
+    if approval is not None:
+        data["approval"] = dict(approval)
     return data
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.approvals import WaitingOrder, waiting_order
 from agents.audit import Answers
 from agents.equity import Equity
 from agents.events import Event, Type
@@ -79,6 +80,8 @@ class FleetState:
     flattening: int = 0
     #: Wallet name to what selling it out has come to.
     sell_outs: dict[str, SellOut] = field(default_factory=dict)
+    #: The orders that wait for a person, by order id, oldest first.
+    waiting: dict[str, WaitingOrder] = field(default_factory=dict)
     #: Condition ids of resolved markets, each with its tokens' payouts as decimal text.
     resolutions: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Wallet name to the transactions of the payouts that are booked.
@@ -116,6 +119,8 @@ class FleetState:
                 agent.total_decisions += 1
             case Type.TRADE if agent and "size" in data:
                 agent.total_trades += 1
+            case Type.ORDER if "approval" in data:
+                self._approval(event)
             case Type.FORECAST if agent:
                 agent.total_forecasts += 1
                 self.record.apply(event)
@@ -131,6 +136,13 @@ class FleetState:
                 self._info(event)
             case Type.EQUITY:
                 self.equity.add(event)
+
+    def _approval(self, event: Event) -> None:
+        order = waiting_order(event)
+        if order is not None:
+            self.waiting[order.order_id] = order
+        else:
+            self.waiting.pop(event.data["orderId"], None)
 
     def _risk(self, event: Event, agent: AgentRecord | None) -> None:
         data = event.data

@@ -27,10 +27,10 @@ S = OrderStatus
 
 _ENDS = {S.CANCELLED, S.EXPIRED}
 
-#: Which states may follow which. `matched`: fully filled; `pending`: no more fills can come, some wait for settlement;
-#: `confirmed`: ended with all fills settled; `failed`: ended, and a settlement failed.
+#: Which states may follow which. `intended`: not sent, it may wait for a person; `matched`: fully filled; `pending`: no more
+#: fills can come, some wait for settlement; `confirmed`: ended, all fills settled; `failed`: ended, and a settlement failed.
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    S.INTENDED: frozenset({S.SIGNED, S.REJECTED}),
+    S.INTENDED: frozenset({S.SIGNED, S.REJECTED, *_ENDS}),
     S.SIGNED: frozenset({S.SENT, S.REJECTED, S.EXPIRED, S.UNKNOWN}),
     S.SENT: frozenset({S.LIVE, S.MATCHED, S.PARTIALLY_FILLED, S.PENDING, S.REJECTED, S.UNKNOWN, *_ENDS}),
     S.UNKNOWN: frozenset({S.SENT, S.LIVE, S.MATCHED, S.PARTIALLY_FILLED, S.PENDING, S.CONFIRMED, S.REJECTED, S.FAILED, *_ENDS}),

@@ -223,6 +223,12 @@ class Broker(Protocol):
     async def cancel(self, *, order_id: str | None = None, agent_id: str | None = None, condition_id: str | None = None) -> int:
         """Cancel the fleet's resting orders that are all that is named, and return how many there were."""
 
+    async def decide(self, approval_id: str, approve: bool, by: str) -> list[Placed]:
+        """Send the orders that wait for a person under an id, or reject them; `by` says who decided.
+
+        Raises NotFound, or Conflict if it was decided before or they can be sent no more.
+        """
+
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent and return how many there were."""
 
@@ -287,6 +293,9 @@ class Supervisor(Protocol):
 
         Once it sells out, it does so until it is lifted.
         """
+
+    async def decide(self, approval_id: str, approve: bool, by: str) -> int:
+        """Approve or reject orders that wait for a person. Raises NotFound, or Conflict if it was decided or comes too late."""
 
     async def beats(self) -> dict[str, tuple[int, Beat]]:
         """Return each agent's last heartbeat, and when it came in wall milliseconds."""

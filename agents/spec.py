@@ -86,6 +86,27 @@ class RestartPolicy(Fields):
     stop_timeout: float = Field(8.0, gt=0, le=60)
 
 
+class ApprovalRule(Fields):
+    """Which trades wait for a person who approves or rejects them."""
+
+    #: Trades of more than this many pUSD wait; 0: all.
+    above: Amount = Decimal(0)
+    #: Wall seconds after which a trade that nobody has decided on is dropped.
+    expires: float = Field(900.0, strict=True, ge=5, le=86_400 * 7, allow_inf_nan=False)
+    #: Whether sales wait as well; they only reduce what the agent holds.
+    sells: bool = Field(False, strict=True)
+
+    @property
+    def above_micro(self) -> Micro:
+        """The limit in millionths."""
+        return micro(self.above)
+
+
+def _rule(value: Any) -> Any:
+    """Take `true` for a rule with its defaults, and `false` for none."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
 class AgentSpec(Fields):
     """One agent, as a user describes it."""
 
@@ -105,6 +126,8 @@ class AgentSpec(Fields):
     interval: float = Field(60.0, strict=True, gt=0, le=86_400 * 30, allow_inf_nan=False)
     restart: RestartPolicy = RestartPolicy()
     enabled: bool = Field(True, strict=True)
+    #: Which of its trades a person must approve; `true`: all buys.
+    approval: Annotated[ApprovalRule | None, BeforeValidator(_rule, json_schema_input_type=ApprovalRule | bool | None)] = None
 
     @property
     def budget_micro(self) -> Micro:

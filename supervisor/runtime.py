@@ -197,6 +197,20 @@ class SupervisorService:
         self._halting = self._run(self._halt_brokers(reason))
         return self._halting
 
+    async def decide(self, approval_id: str, approve: bool, by: str) -> int:
+        """Approve or reject orders that wait for a person; their wallet's broker does it, one decision after the other."""
+        waiting = [order.wallet for order in self._state().waiting.values() if order.approval.id == approval_id]
+        # What was decided a moment ago, or asked, may not be in the state: a broker knows.
+        refused: PolyfleetError = NotFound(f"Nothing waits under {approval_id!r}; GET /api/approvals lists what does")
+        for wallet in waiting[:1] or [wallet.name for wallet in self._config.wallets]:
+            try:
+                await remote.broker_of(wallet).decide(approval_id, approve, by)
+            except NotFound as error:
+                refused = error
+            else:
+                return await self._ledger.head()
+        raise refused
+
     async def beats(self) -> dict[str, tuple[int, Beat]]:
         """Return each agent's last heartbeat, and when it came in wall milliseconds."""
         keepers = self._agents.keepers.items()

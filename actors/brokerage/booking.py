@@ -129,6 +129,8 @@ class Booking:
     async def settle(self, order: Order, found: VenueOrder | None) -> bool:
         """Bring an order to what the venue says of it (None: it has no such order); return whether that is known now."""
         desk = self._desk
+        if order.waiting:
+            return True
         if found is None:
             if desk.wall() - max(order.created / 1000, order.sent) < GRACE:
                 return False

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from actors.brokerage.booking import Booking
 from actors.brokerage.desk import Desk
 from actors.brokerage.orders import Order
+from agents.orders import OrderStatus
 
 #: Seconds that the user channel has to report what came of an order before it is asked for.
 CHANNEL = 0.5
@@ -22,13 +23,15 @@ class Cancelling:
     async def cancel(self, orders: Iterable[Order]) -> int:
         """Cancel those of these orders that may rest, in one request, and log how each ended; return their number."""
         desk = self._desk
-        resting = [order for order in orders if order.open and not order.posting]
+        wanted = [order for order in orders if order.open and not order.posting]
+        resting = [order for order in wanted if not order.waiting]
+        await asyncio.gather(*(self.drop(order) for order in wanted if order.waiting))
         if not resting:
-            return 0
+            return len(wanted)
         with desk.working():
             done, _ = await desk.venue.cancel([order.id for order in resting])
             await self._all_ended(resting, done)
-        return len(resting)
+        return len(wanted)
 
     async def sweep(self) -> int:
         """Cancel whatever the wallet has at the venue in one request that names no order; return how many that were.
@@ -36,11 +39,22 @@ class Cancelling:
         It is the first thing that is sent, so neither their number nor what else goes on holds it up.
         """
         desk = self._desk
-        resting = [order for order in desk.orders.open() if not order.posting]
+        resting = [order for order in desk.orders.open() if not order.posting and not order.waiting]
         with desk.working():
             done = await desk.venue.cancel_all()
             await self._all_ended(resting, done)
         return len(done)
+
+    async def drop(
+        self, order: Order, status: OrderStatus = OrderStatus.CANCELLED, reason: str = "it was cancelled before it was approved"
+    ) -> bool:
+        """End an order that waits for a person, of which the venue knows nothing; return whether it still did."""
+        desk = self._desk
+        async with desk.lock(order.agent_id):
+            if not order.waiting:
+                return False
+            await desk.move(order, status, reason=reason)
+            return True
 
     async def ends_within(self, order: Order, seconds: float) -> bool:
         """Return whether an order has ended, waiting at most so long for the user channel to say so."""

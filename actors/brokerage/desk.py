@@ -17,6 +17,7 @@ from actors.event_source import EventSource
 from actors.follower import Follower
 from actors.polymarket.trading import TradingSession
 from actors.venue_clock import VenueClock
+from agents.approvals import read_approval
 from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Event, Type
 from agents.fleet import FleetState
@@ -219,6 +220,7 @@ class Desk:
             return None
         if (tracked := self.orders.get(data["orderId"])) is not None:
             return tracked
+        approval = read_approval(data["approval"]) if "approval" in data else None
         order = Order(
             id=data["orderId"],
             agent_id=data["agentId"],
@@ -230,7 +232,8 @@ class Desk:
             size=micro(data["size"]),
             order_type=data["orderType"],
             post_only=data["postOnly"],
-            created=data["created"],
+            # How long it waited for a person says nothing of how long the venue has had it.
+            created=max(data["created"], approval.at if approval else 0),
             venue_time=data["venueTime"],
             status=OrderStatus(data["status"]),
             filled=micro(data["filled"]),
@@ -238,6 +241,7 @@ class Desk:
             expires=data.get("expires"),
             # The life that sent it may have done so just before it ended.
             sent=self.wall(),
+            approval=approval,
         )
         order.turnover = notional(order.filled, order.price)
         order.unsettled = {key.split("/")[0] for key in self.pending() if key.endswith(f"/{order.id}")}
@@ -252,10 +256,12 @@ class Desk:
         reason: str | None = None,
         fill: VenueFill | None = None,
         settled: tuple[str, str] | None = None,
+        patience: float | None = None,
     ) -> None:
         """Log an order's new state, in one commit with the fill or the settlement (trade id, status) that made it.
 
-        Call it with the owner's lock held. A move to the state that it has, with nothing new, logs nothing.
+        Call it with the owner's lock held; `patience` is that of `record`. A move to the state that it has, with nothing new,
+        logs nothing.
         """
         reason = order.reason if reason is None else reason
         if status == order.status and fill is None and settled is None:
@@ -287,7 +293,7 @@ class Desk:
                 undone=undone,
             )
         )
-        await self.record(events)
+        await self.record(events, patience=patience)
         order.status, order.filled, order.reason = status, filled, reason
         if fill:
             order.turnover += fill.cost

@@ -5,7 +5,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
+from actors.brokerage.approvals import needed
 from actors.brokerage.booking import Booking
 from actors.brokerage.cancelling import Cancelling
 from actors.brokerage.delivery import Delivery
@@ -14,6 +16,7 @@ from actors.brokerage.notices import order_event
 from actors.brokerage.orders import Order
 from actors.brokerage.ticket import write_ticket
 from actors.polymarket.trading import PLACE_BATCH
+from agents.approvals import Approval
 from agents.errors import InvalidInput, StaleIncarnation, Unavailable, VenueRefused
 from agents.events import Event
 from agents.model import Decision, Side
@@ -39,8 +42,8 @@ class Entry:
     def __init__(self, desk: Desk, booking: Booking) -> None:
         self._desk = desk
         self._booking = booking
-        self._cancelling = Cancelling(desk, booking)
-        self._delivery = Delivery(desk, booking, self._cancelling)
+        self.cancelling = Cancelling(desk, booking)
+        self._delivery = Delivery(desk, booking, self.cancelling)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._incarnations: dict[str, int] = {}
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
@@ -67,9 +70,10 @@ class Entry:
         async with self._turns[agent_id]:
             self._check_life(agent_id, incarnation)
             wanted = (self._desk.orders.get(order_id) for order_id in dict.fromkeys(cancels))
-            await self._cancelling.cancel([order for order in wanted if order is not None and order.agent_id == agent_id])
+            await self.cancelling.cancel([order for order in wanted if order is not None and order.agent_id == agent_id])
             if intents:
                 self._check_open()
+            asked = await needed(self._desk, agent_id, intents) if intents else {}
             placed: list[Placed] = []
             broken: dict[str, str] = {}
             for batch in _batches(intents):
@@ -77,10 +81,13 @@ class Entry:
                 if group in broken:
                     outcomes = [_refused(batch[0], f"an earlier leg of its group was not placed: {broken[group]}")]
                 else:
-                    outcomes = await self._place(agent_id, batch, partial(self._stopped, agent_id, cleared))
+                    outcomes = await self._place(agent_id, batch, partial(self.stopped, agent_id, cleared), asked)
                 if group and outcomes[0].status in (S.REJECTED, S.UNKNOWN, S.EXPIRED):
                     broken.setdefault(group, outcomes[0].reason)
                 placed += outcomes
+            for intent in intents:
+                if intent.decision.group in broken and (order := self._desk.orders.of(intent.id)) is not None:
+                    await self.cancelling.drop(order, S.REJECTED, "another leg of its trade was not placed")
             return placed
 
     def _check_life(self, agent_id: str, incarnation: int) -> None:
@@ -106,17 +113,36 @@ class Entry:
     def _swept(self, agent_id: str, cleared: int) -> str | None:
         return "all orders of the agent were cancelled meanwhile" if cleared != self._cleared[agent_id] else None
 
-    def _stopped(self, agent_id: str, cleared: int) -> str | None:
+    def stopped(self, agent_id: str, cleared: int) -> str | None:
         """Return why what an agent asked for when its orders had been cleared so often is not sent now, or None."""
         return f"trading is halted: {self.halted}" if self.halted is not None else self._swept(agent_id, cleared)
 
     def _not_selling_out(self) -> str | None:
         return None if self._desk.fleet.flattening else "the kill switch no longer sells out"
 
-    async def _place(self, agent_id: str, batch: Sequence[Intent], stopped: Callable[[], str | None]) -> list[Placed]:
+    def turn(self, agent_id: str) -> asyncio.Lock:
+        """Return the lock under which an agent's orders are placed one after the other."""
+        return self._turns[agent_id]
+
+    def cleared(self, agent_id: str) -> int:
+        """Return how often an agent's orders were all cancelled, for `stopped`."""
+        return self._cleared[agent_id]
+
+    async def send(self, signed: Mapping[str, bytes], stopped: Callable[[], str | None]) -> None:
+        """Send orders that are in the log, by id, and bring each to what came of it; see `Delivery.send`."""
+        await self._delivery.send(signed, stopped)
+
+    async def _place(
+        self,
+        agent_id: str,
+        batch: Sequence[Intent],
+        stopped: Callable[[], str | None],
+        asked: Mapping[str, Approval] = MappingProxyType({}),
+    ) -> list[Placed]:
         """Place orders that need not wait for each other: stored in one commit, sent in one request.
 
-        `stopped` says why they may not be, and is asked again before each sending.
+        `stopped` says why they may not be, and is asked again before each sending; for whose intents a person is `asked`,
+        by intent id, wait for him.
         """
         desk = self._desk
         outcomes = {intent.id: known for intent in batch if (known := desk.orders.outcome(intent.id))}
@@ -129,8 +155,8 @@ class Entry:
                 await desk.gate.wait()
                 with desk.working():
                     async with desk.lock(agent_id):
-                        orders, signed = await self._store(agent_id, fresh.values(), ticks, outcomes)
-                await self._delivery.send(signed, stopped)
+                        orders, signed = await self._store(agent_id, fresh.values(), ticks, outcomes, asked)
+                await self.send({order.id: signed[order.id] for order in orders if not order.waiting}, stopped)
                 outcomes |= {order.intent_id: order.placed for order in orders}
         except (InvalidInput, Unavailable, VenueRefused) as error:
             outcomes = {id: _refused(intent, str(error)) for id, intent in fresh.items()} | outcomes
@@ -146,7 +172,12 @@ class Entry:
             return {}
 
     async def _store(
-        self, agent_id: str, intents: Iterable[Intent], ticks: Mapping[str, Micro], outcomes: dict[str, Placed]
+        self,
+        agent_id: str,
+        intents: Iterable[Intent],
+        ticks: Mapping[str, Micro],
+        outcomes: dict[str, Placed],
+        asked: Mapping[str, Approval],
     ) -> tuple[list[Order], dict[str, bytes]]:
         """Sign orders, check each against its agent's own book, and store intents and signed bytes in one commit.
 
@@ -159,14 +190,15 @@ class Entry:
         drafts: list[tuple[Intent, Order, bytes]] = []
         for intent in intents:
             try:
-                drafts.append((intent, *await self._sign(agent_id, intent, ticks.get(intent.decision.market.condition_id))))
+                tick = ticks.get(intent.decision.market.condition_id)
+                drafts.append((intent, *await self._sign(agent_id, intent, tick, asked.get(intent.id))))
             except (InvalidInput, VenueRefused) as error:
                 outcomes[intent.id] = _refused(intent, str(error))
         orders: list[Order] = []
         signed: dict[str, bytes] = {}
         for intent, order, payload in drafts:
             # Nothing is awaited between the check and `add`: what one agent is about to place, the next one's check sees.
-            if reason := self._risk(order, agent_id):
+            if reason := self.risk(order, agent_id):
                 outcomes[intent.id] = _refused(intent, reason)
                 continue
             desk.learn(order.market)
@@ -184,7 +216,7 @@ class Entry:
             raise
         return orders, signed
 
-    async def _sign(self, agent_id: str, intent: Intent, tick: Micro | None) -> tuple[Order, bytes]:
+    async def _sign(self, agent_id: str, intent: Intent, tick: Micro | None, approval: Approval | None) -> tuple[Order, bytes]:
         """Return the order that an intent asks for, on the market's present grid, and its signed bytes."""
         desk, decision = self._desk, intent.decision
         now = desk.clock.reckoned
@@ -206,18 +238,20 @@ class Entry:
             post_only=ticket.post_only,
             created=int(desk.wall() * 1000),
             venue_time=now,
-            status=S.SIGNED,
+            status=S.INTENDED if approval else S.SIGNED,
+            reason="it waits to be approved" if approval else "",
             expires=expires,
-            posting=True,
+            posting=approval is None,
+            approval=approval,
         )
         return order, signed.payload
 
     def _begun(self, order: Order) -> list[Event]:
         desk = self._desk
-        states = (S.INTENDED, S.SIGNED)
+        states = (S.INTENDED,) if order.approval else (S.INTENDED, S.SIGNED)
         return [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
 
-    def _risk(self, order: Order, agent_id: str) -> str | None:
+    def risk(self, order: Order, agent_id: str) -> str | None:
         """Return why an agent may not place an order, or None."""
         desk = self._desk
         if order.side is Side.BUY:
@@ -233,7 +267,7 @@ class Entry:
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent; what it asked for before is not placed any more."""
         self._cleared[agent_id] += 1
-        count = await self._cancelling.cancel(self._desk.orders.open(agent_id))
+        count = await self.cancelling.cancel(self._desk.orders.open(agent_id))
         return count + await self._cancel_late(agent_id)
 
     async def cancel_all(self) -> int:
@@ -241,23 +275,23 @@ class Entry:
         owners = {order.agent_id for order in self._desk.orders.open() if order.agent_id is not None} | set(self._turns)
         for owner in owners:
             self._cleared[owner] += 1
-        count = await self._cancelling.sweep()
+        count = await self.cancelling.sweep()
         # What was on its way to the venue just then is cancelled as soon as it has answered.
         return count + sum(await asyncio.gather(*(self._cancel_late(owner) for owner in owners)))
 
     async def _cancel_late(self, agent_id: str) -> int:
         async with self._turns[agent_id]:
-            return await self._cancelling.cancel(self._desk.orders.open(agent_id))
+            return await self.cancelling.cancel(self._desk.orders.open(agent_id))
 
     async def cancel(self, orders: Iterable[Order]) -> int:
         """Cancel those of these orders that may rest; return how many there were."""
-        return await self._cancelling.cancel(orders)
+        return await self.cancelling.cancel(orders)
 
     async def expire(self) -> None:
         """Cancel the resting orders whose time on the venue's clock is over; the venue may know of none, or of a later one."""
         now = self._desk.clock.reckoned
         over = (order for order in self._desk.orders.open() if order.expires is not None and order.expires <= now)
-        await self._cancelling.cancel(over)
+        await self.cancelling.cancel(over)
 
 
 def _batches(intents: Sequence[Intent]) -> Iterator[list[Intent]]:

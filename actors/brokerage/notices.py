@@ -31,6 +31,7 @@ def order_event(source: EventSource, wallet: str, order: Order, status: OrderSta
         post_only=order.post_only,
         expires=order.expires,
         venue_time=venue_time,
+        approval=order.approval.data() if order.approval else None,
         **fields,
     )
     return source.event(Type.ORDER, data, order.agent_id)

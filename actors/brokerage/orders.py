@@ -2,8 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from agents.approvals import Approval
 from agents.model import Market, OpenOrder, Side
 from agents.money import ONE, Micro, text
 from agents.orders import OPEN, OrderStatus
@@ -47,6 +49,13 @@ class Order:
     #: Ids of its trades that are not settled yet, and whether one has failed.
     unsettled: set[str] = field(default_factory=set)
     failed: bool = False
+    #: What a person is, or was, asked about it.
+    approval: Approval | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a person has yet to approve it; nobody but the log knows of it then."""
+        return self.status is OrderStatus.INTENDED and self.approval is not None and not self.unsent
 
     @property
     def open(self) -> bool:
@@ -61,7 +70,7 @@ class Order:
     @property
     def in_doubt(self) -> bool:
         """Whether it is not known if the venue has it, or what it did with it."""
-        return self.posting or self.status in _IN_DOUBT or (self.open and self.taking)
+        return not self.waiting and (self.posting or self.status in _IN_DOUBT or (self.open and self.taking))
 
     @property
     def held_cash(self) -> Micro:
@@ -144,6 +153,15 @@ class Orders:
         """Return a tracked order."""
         return self._orders.get(order_id)
 
+    def of(self, intent_id: str) -> Order | None:
+        """Return the tracked order of an intent."""
+        placed = self._outcomes.get(intent_id)
+        return self._orders.get(placed.order_id) if placed and placed.order_id else None
+
+    def asked(self, approval_id: str) -> list[Order]:
+        """Return the orders that a person is, or was, asked about under an id, oldest first."""
+        return [order for order in self._orders.values() if order.approval and order.approval.id == approval_id]
+
     def outcome(self, intent_id: str) -> Placed | None:
         """Return what came of an intent that was placed or refused before."""
         return self._outcomes.get(intent_id)
@@ -151,6 +169,15 @@ class Orders:
     def open(self, agent_id: str | None = None) -> Iterator[Order]:
         """Yield the open orders, of one agent if named."""
         return (order for order in list(self._open.values()) if agent_id is None or order.agent_id == agent_id)
+
+    @contextmanager
+    def aside(self, order: Order) -> Iterator[None]:
+        """Let an open order hold nothing back for as long as it is checked as if it were new; nothing may be awaited."""
+        del self._open[order.id]
+        try:
+            yield
+        finally:
+            self.refresh(order)
 
     def held_cash(self, agent_id: str) -> Micro:
         """Return the cash that an agent's open buys hold back."""
@@ -163,7 +190,9 @@ class Orders:
     def crossing(self, market: Market, token_id: str, side: Side, price: Micro) -> str | None:
         """Return why an order would trade with the wallet's own ones, or None if it would not."""
         for order in self._open.values():
-            if order.market.condition_id == market.condition_id and not order.taking and order.meets(token_id, side, price):
+            if order.waiting or order.taking:
+                continue
+            if order.market.condition_id == market.condition_id and order.meets(token_id, side, price):
                 whose = f"agent {order.agent_id}'s" if order.agent_id else "the wallet's"
                 return f"it would trade with {whose} own {order.side.lower()} order at {text(order.price)} in the same wallet"
         return None

@@ -101,7 +101,7 @@ class Recovery:
         self._reconciled = began
 
     async def _settled(self, order: Order) -> bool:
-        if not order.open or order.posting:
+        if not order.open or order.posting or order.waiting:
             return True
         if order.unsent:
             await self._booking.end(order, S.REJECTED, "the ledger did not acknowledge it in time; it was never sent")

@@ -12,7 +12,7 @@ from actors.brokerage.entry import Entry
 from agents.errors import PolyfleetError, Unavailable
 from agents.events import Type
 from agents.model import MarketView
-from agents.money import Micro
+from agents.money import ONE, Micro
 from agents.orders import OrderStatus
 from agents.portfolio import UNALLOCATED
 from agents.ports import Intent
@@ -106,7 +106,7 @@ class SellingOut:
         limits = dict(self._known.limits)
         for holding in held:
             view, token_id = holding.view, holding.token_id
-            if view is None or token_id in limits or why_not(view, token_id, view.market.min_size, None):
+            if view is None or token_id in limits or why_not(view, token_id, ONE, None):
                 continue
             bid = view.books[view.market.index(token_id)].bid
             if bid is not None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from actors.follower import Follower
@@ -77,6 +78,9 @@ class Desk:
             "decisions": self._decisions,
             "trades": self._trades,
             "score": self._score,
+            "approvals": self._approvals,
+            "approve": partial(self._decide, "approve"),
+            "reject": partial(self._decide, "reject"),
             "kill": self._kill,
             "levels": self._levels,
         }
@@ -217,6 +221,27 @@ class Desk:
         await self._with.follower.reached(seq, _SOON)
         return answers.agent(self._state, agent_id, role, self._with.timing.now())
 
+    async def _approvals(self, arguments: list[str], role: Role) -> Answer:
+        return answers.approvals(self._state, role, self._with.timing.now())
+
+    async def _decide(self, name: str, arguments: list[str], role: Role) -> Answer:
+        if role is not Role.OPERATOR:
+            return _ONLY_LOOK
+        if len(arguments) != 1:
+            return Answer(f"Say /{name} ID; /approvals lists what waits.")
+        by = f"telegram:{self._chat}"
+        task = asyncio.ensure_future(self._with.supervisor.decide(arguments[0], name == "approve", by))
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        # The venue may take its time over an order, and /kill must not wait for that.
+        await asyncio.wait({task}, timeout=_PATIENCE)
+        if task.done():
+            task.result()
+        await self._audit(f"{name} {arguments[0]}")
+        return (
+            answers.decided(name, arguments[0]) if task.done() else Answer("It is under way; /trades shows what comes of it.")
+        )
+
     async def _kill(self, arguments: list[str], role: Role) -> Answer:
         return answers.kill(self._state, self._with.timing.now()) if role is Role.OPERATOR else _ONLY_LOOK
 
@@ -224,7 +249,7 @@ class Desk:
         """Throw or lift the kill switch; it is in the log at once, while the supervisor still tells the wallets."""
         task = asyncio.ensure_future(self._with.supervisor.kill_switch(reason, flatten))
         self._tasks.add(task)
-        task.add_done_callback(self._thrown)
+        task.add_done_callback(self._finished)
         shown = asyncio.ensure_future(self._halted(reason is not None))
         await asyncio.wait({task, shown}, timeout=_SOON, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -236,10 +261,10 @@ class Desk:
         await self._audit(("flatten" if flatten else "kill") if reason else "lift")
         return answers.halted(self._state)
 
-    def _thrown(self, task: asyncio.Task[Any]) -> None:
+    def _finished(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("the kill switch: %s", error)
+            log.error("what was asked for failed: %s", error)
 
     async def _halted(self, wanted: bool) -> None:
         while (self._state.halted is not None) is not wanted:

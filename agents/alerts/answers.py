@@ -8,6 +8,7 @@ from agents.alerts.commands import ACTIONS, COMMANDS, TOO_OLD, Answer, Button, B
 from agents.alerts.markup import bold, cut, escaped, outside
 from agents.alerts.policy import AlertConfig, Topic
 from agents.alerts.texts import local_time, money
+from agents.approvals import WaitingOrder
 from agents.fleet import AgentRecord, FleetState
 from agents.forecasting.scoring import score
 from agents.money import number, text
@@ -17,6 +18,9 @@ from agents.valuation import Valuation
 #: Agents on one page of buttons, lines of a list.
 _PAGE = 20
 _LINES = 30
+
+#: Approvals of one answer.
+_APPROVALS = 8
 
 _MARKS = {"running": "🟢", "paused": "⏸", "stopped": "⚪", "quarantined": "🔴", "backing_off": "🟠"}
 
@@ -197,6 +201,39 @@ def scores(state: FleetState) -> Answer:
         lines.append("No forecast has come out yet.")
     lines.append(f"Not resolved yet: {state.record.waiting}")
     return Answer(cut("\n".join(lines)))
+
+
+def approvals(state: FleetState, role: Role, now: int) -> Answer:
+    """Return what waits for a person at wall millisecond `now`, the oldest first; operators get buttons."""
+    trades: dict[str, list[WaitingOrder]] = {}
+    for order in state.waiting.values():
+        trades.setdefault(order.approval.id, []).append(order)
+    lines = [bold("Approvals") if trades else "Nothing waits to be approved."]
+    shown = list(trades.items())[:_APPROVALS]
+    for id, orders in shown:
+        left = max(0, orders[0].approval.expires - now) // 1000
+        lines.append(f"{escaped(id)} {escaped(orders[0].agent_id)}, for {left} s yet")
+        lines += [f"  {asked(order)}" for order in orders]
+        lines.append(f"  {outside(orders[0].approval.reasoning, 200)} ({orders[0].approval.confidence:.0%})")
+    if len(trades) > len(shown):
+        lines.append(f"… and {len(trades) - len(shown)} more")
+    if role is Role.VIEWER:
+        return Answer(cut("\n".join(lines)))
+    return Answer(
+        cut("\n".join(lines)), tuple(((f"✅ {id}", f"approve:{id}"), (f"❌ {id}", f"reject:{id}")) for id, _ in shown)
+    )
+
+
+def asked(order: WaitingOrder) -> str:
+    """Return an order that waits as one line."""
+    what = f"{order.side.lower()} {text(order.size)} {outside(order.outcome, 40)} @ {text(order.price)}"
+    return f"{what} = {money(order.amount)}, {outside(order.question, 120)}"
+
+
+def decided(name: str, id: str) -> Answer:
+    """Return what is said once a person's decision was carried out."""
+    sign, done = ("✅", "approved") if name == "approve" else ("❌", "rejected")
+    return Answer(f"{sign} {outside(id, 40)} is {done}.")
 
 
 def kill(state: FleetState, now: int) -> Answer:

@@ -30,6 +30,9 @@ COMMANDS = {
     "startagent": "start an agent: /startagent ID",
     "stopagent": "stop an agent: /stopagent ID",
     "restart": "restart an agent: /restart ID",
+    "approvals": "what waits for you, with buttons",
+    "approve": "send what waits: /approve ID",
+    "reject": "drop what waits: /reject ID",
     "kill": "stop all trading, after a confirmation",
     "levels": "which alerts come: /levels [TOPIC on|silent|off]",
     "help": "what there is",
@@ -39,7 +42,7 @@ COMMANDS = {
 ACTIONS = {"pause": "pause", "resume": "resume", "startagent": "start", "stopagent": "stop", "restart": "restart"}
 
 #: Buttons that change something, by the first word of their data.
-ACTING = frozenset({"do", "kill", "flatten", "lift", "level"})
+ACTING = frozenset({"do", "approve", "reject", "kill", "flatten", "lift", "level"})
 
 #: Milliseconds after which a command is not carried out any more, and for which a confirmation stands.
 TOO_OLD = 60_000

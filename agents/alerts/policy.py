@@ -23,6 +23,7 @@ class Topic(StrEnum):
     TRADE = "trade"
     DECISION = "decision"
     ORDER = "order"
+    APPROVAL = "approval"
     FORECAST = "forecast"
     AGENT = "agent"
     CRASH = "crash"
@@ -47,6 +48,7 @@ SOURCE = "notifier"
 
 _DEFAULTS = {
     Topic.TRADE: Level.ON,
+    Topic.APPROVAL: Level.ON,
     Topic.CRASH: Level.SILENT,
     Topic.QUARANTINE: Level.ON,
     Topic.RISK: Level.ON,
@@ -73,6 +75,7 @@ _SWITCHED = {
 #: Topics of events of one type, besides the topic that bears its name.
 _WITHIN = {
     Type.AGENT: (Topic.CRASH, Topic.QUARANTINE),
+    Type.ORDER: (Topic.APPROVAL,),
     Type.RISK: (Topic.KILL_SWITCH,),
     Type.RESOLUTION: (Topic.REDEMPTION,),
     Type.INFO: (Topic.SERVICE,),
@@ -158,6 +161,8 @@ def topic(event: Event) -> Topic:
             return Topic.CRASH
         case Type.AGENT if data.get("change", "state") == "state" and data.get("state") == "quarantined":
             return Topic.QUARANTINE
+        case Type.ORDER if "approval" in data and data.get("status") == "intended":
+            return Topic.APPROVAL
         case Type.RISK if data.get("kind") == "kill_switch":
             return Topic.KILL_SWITCH
         case Type.RESOLUTION if "redeemed" in data:

@@ -18,6 +18,8 @@ def alert(event: Event) -> str:
     """Return the text of one event, in `Markdown`."""
     if event.type is Type.TRADE:
         return trade(event)
+    if event.type is Type.ORDER and "approval" in event.data and event.data["status"] == "intended":
+        return approval(event)
     told = notification(event)
     if told is None:
         return _plain(event)
@@ -42,6 +44,21 @@ def trade(event: Event) -> str:
         f"Time: {local_time(int(data.get('timestamp') or event.timestamp))}",
     )
     return f"{sign} {bold('Polymarket Trade')}\n\n" + "\n".join(lines)
+
+
+def approval(event: Event) -> str:
+    """Return the message on an order that waits for a person."""
+    data, asked = event.data, event.data["approval"]
+    what = f"{data['side'].lower()} {data['size']} {data['outcome']} @ {data['price']}"
+    return "\n".join(
+        (
+            f"❓ {bold('Approval')}",
+            f"{outside(event.agent_id)}: {outside(what, 120)} {outside(data['marketQuestion'])}",
+            outside(asked["reasoning"], 200),
+            f"/approve {asked['id']} or /reject {asked['id']}; /approvals has buttons",
+            f"It is dropped at {local_time(asked['expiresAt'])} (UTC).",
+        )
+    )
 
 
 def local_time(timestamp: int) -> str:

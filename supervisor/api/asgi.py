@@ -15,6 +15,7 @@ from supervisor import __version__
 from supervisor.api import errors, seed_routes
 from supervisor.api.access import Access
 from supervisor.api.agent_routes import agent_routes
+from supervisor.api.approval_routes import approval_routes
 from supervisor.api.audit import Audit
 from supervisor.api.context import FleetContext, wall_clock
 from supervisor.api.errors import JSON, ErrorBody, refusal, refused
@@ -87,6 +88,7 @@ def rest_app(context: FleetContext, access: Access, *, address_header: str = "",
         telegram_routes,
         agent_routes,
         order_routes,
+        approval_routes,
         fleet_routes,
         portfolio_routes,
         log_routes,

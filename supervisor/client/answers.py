@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from supervisor.api.agent_routes import Deleted, Positions
 from supervisor.api.agent_views import AgentFacts, Fleet
+from supervisor.api.approval_routes import Approvals, Decided
 from supervisor.api.book_views import Portfolio, Position, Sums
 from supervisor.api.equity_views import EquityCurve
 from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, Scores
@@ -21,7 +22,9 @@ from supervisor.api.seed_routes import Health
 __all__ = [
     "AgentList",
     "AgentStatus",
+    "Approvals",
     "Cancelled",
+    "Decided",
     "Deleted",
     "EquityCurve",
     "Fleet",

@@ -238,6 +238,21 @@ def cancel_order(order_id: str) -> Call[answers.Cancelled]:
     return Call("POST", f"/api/orders/{quote(order_id, safe='')}/cancel")
 
 
+def approvals() -> Call[answers.Approvals]:
+    """Return the trades that wait to be approved or rejected."""
+    return Call("GET", "/api/approvals")
+
+
+def approve(approval_id: str) -> Call[answers.Decided]:
+    """Send a trade that waits. Raises NotFound, or Conflict if it was decided before or cannot be sent any more."""
+    return Call("POST", f"/api/approvals/{quote(approval_id, safe='')}/approve")
+
+
+def reject(approval_id: str) -> Call[answers.Decided]:
+    """Drop a trade that waits. Raises NotFound, or Conflict if it was decided before."""
+    return Call("POST", f"/api/approvals/{quote(approval_id, safe='')}/reject")
+
+
 def reload() -> Call[answers.Reloaded]:
     """Read the fleet file again: create the agents that are new, change those that it describes otherwise."""
     return Call("POST", "/api/fleet/reload")

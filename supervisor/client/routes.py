@@ -92,6 +92,9 @@ class Routes:
     lift = Route(calls.lift)
     cancel_orders = Route(calls.cancel_orders)
     cancel_order = Route(calls.cancel_order)
+    approvals = Route(calls.approvals)
+    approve = Route(calls.approve)
+    reject = Route(calls.reject)
     reload = Route(calls.reload)
     publish = Route(calls.publish)
 

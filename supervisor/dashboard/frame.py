@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import Request
 from nicegui import Client, ui
 
+from supervisor.api.approval_views import approvals
 from supervisor.dashboard.app import PREFIX, Desk
 from supervisor.dashboard.kill_switch import halt_banner, kill_switch_button
 from supervisor.dashboard.live import Live, link, put, shown
@@ -15,6 +16,7 @@ _PAGES = (
     ("Fleet", "/"),
     ("Markets", "/markets"),
     ("Portfolio", "/portfolio"),
+    ("Approvals", "/approvals"),
     ("Notifications", "/notifications"),
     ("Settings", "/settings"),
 )
@@ -74,10 +76,18 @@ async def _navigation(live: Live, title: str) -> None:
             if name == "Notifications":
                 count = ui.label("").classes("pf-count").props('aria-label="important and not seen"')
                 await live.show(partial(_count, live, count))
+            elif name == "Approvals":
+                waiting = ui.label("").classes("pf-waiting").props('aria-label="waiting for a person"')
+                await live.show(partial(_count_waiting, live, waiting))
 
 
 def _count(live: Live, label: ui.label) -> None:
     put(label, str(live.desk.watch.unseen or ""))
+
+
+def _count_waiting(live: Live, label: ui.label) -> None:
+    state = live.desk.context.follower.state
+    put(label, str(len(approvals(state)) or "") if state else "")
 
 
 def _theme(request: Request) -> None:

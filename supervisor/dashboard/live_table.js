@@ -1,6 +1,7 @@
 // Shows the rows of live_table.py. Everything is bound as text: nothing that a market, an article or an agent says becomes HTML.
 const ICONS = {
   start: "play_arrow", stop: "stop", pause: "pause", resume: "play_arrow", restart: "restart_alt", kill: "bolt", acknowledge: "check",
+  approve: "check", reject: "close",
 };
 const HINTS = { kill: "kill the process of", acknowledge: "acknowledge" };
 

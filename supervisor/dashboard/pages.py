@@ -9,6 +9,7 @@ from nicegui import ui
 from agents.errors import PolyfleetError
 from supervisor.dashboard.agent_page import agent_page
 from supervisor.dashboard.app import Desk
+from supervisor.dashboard.approvals_page import approvals_page
 from supervisor.dashboard.fleet_page import fleet_page
 from supervisor.dashboard.frame import frame
 from supervisor.dashboard.live import Live
@@ -31,6 +32,7 @@ for _path, _title, _build in (
     ("/", "Fleet", fleet_page),
     ("/markets", "Markets", markets_page),
     ("/portfolio", "Portfolio", portfolio_page),
+    ("/approvals", "Approvals", approvals_page),
     ("/notifications", "Notifications", notifications_page),
     ("/settings", "Settings", settings_page),
 ):

@@ -16,6 +16,7 @@ from agents.events import Type
 from agents.money import ONE
 from agents.sell_out import Left, SellOut, sell_out_data
 from tests.contract.api.served import Served
+from tests.unit.supervisor.api.stand import asking
 
 SPEC = {"id": "a", "strategy": "momentum", "enabled": False, "params": {"window": 5}, "budget": 50}
 
@@ -126,6 +127,21 @@ async def test_the_kill_switch_sells_out_if_it_is_told_to(fleet: Served) -> None
     _, printed, _ = await polyfleet(fleet, "status")
     assert "halted     a drill\nwallet main still holds 5 Yes Will it rain? (a): nobody bids for them\n" in printed
     await polyfleet(fleet, "kill-switch", "--lift")
+
+
+async def test_what_waits_is_shown_approved_and_rejected(fleet: Served) -> None:
+    assert await polyfleet(fleet, "approvals") == (0, "nothing waits to be approved\n", "")
+    for key in ("first", "second"):
+        await fleet.context.settle(await fleet.stand.supervisor.store(Type.ORDER, asking("a", key), "a"))
+    _, printed, _ = await polyfleet(fleet, "approvals")
+    assert "first  a, for " in printed
+    assert "  buy 20 Yes @ 0.5 = 10 pUSD  Will it rain on day 1?\n  85% sure: clouds gather\n" in printed
+    done = await polyfleet(fleet, "approve", "first")
+    assert done == (0, "first is approved\n  order order-first is live\n", "")
+    code, printed, _ = await polyfleet(fleet, "reject", "second", "--json")
+    assert (code, json.loads(printed)["orders"][0]["status"]) == (0, "rejected")
+    code, _, errors = await polyfleet(fleet, "approve", "first")
+    assert (code, errors) == (1, "polyfleet: Nothing waits under 'first'; GET /api/approvals lists what does\n")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

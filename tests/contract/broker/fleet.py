@@ -20,7 +20,7 @@ from agents.fleet import AgentRecord, agent_data
 from agents.model import Decision, Market
 from agents.money import micro
 from agents.ports import Broker, Endpoints, Intent, Placed, Wallet
-from agents.spec import AgentSpec
+from agents.spec import AgentSpec, AgentState
 from tests.contract.broker.rival import Rival
 from tests.contract.sandbox.served import Served
 
@@ -67,16 +67,18 @@ class Fleet:
         await self.feed.stop()
         await self.ledger.stop()
 
-    async def create_agent(self, agent_id: str, budget: str) -> None:
-        """Log an agent in its first life, and let it trade."""
-        seq = await self.change_agent(agent_id, "created", budget)
+    async def create_agent(self, agent_id: str, budget: str, **fields: Any) -> None:
+        """Log an agent in its first life, and let it trade; `fields` are more of its spec."""
+        seq = await self.change_agent(agent_id, "created", budget, **fields)
         if self.broker._desk.follower.state is not None:
             await self.broker.admit(agent_id, 1, seq)
 
-    async def change_agent(self, agent_id: str, change: str, budget: str) -> int:
+    async def change_agent(
+        self, agent_id: str, change: str, budget: str, state: AgentState = AgentState.PENDING, **fields: Any
+    ) -> int:
         """Log a change of an agent and return its seq."""
-        spec = AgentSpec.model_validate({"id": agent_id, "strategy": "none", "budget": budget})
-        record = replace(AgentRecord(spec), incarnation=1)
+        spec = AgentSpec.model_validate({"id": agent_id, "strategy": "none", "budget": budget} | fields)
+        record = replace(AgentRecord(spec), incarnation=1, state=state)
         event = self.supervisor.event(Type.AGENT, agent_data(record, change, with_spec=True), agent_id)
         [seq] = await self.supervisor.store([event])
         return seq

@@ -9,12 +9,14 @@ from playwright.sync_api import Browser, expect
 
 from agents.events import Type
 from agents.fleet import FleetState
+from agents.money import ONE
+from agents.sell_out import Left, SellOut, sell_out_data
 from agents.spec import AgentState
 from tests.contract.dashboard.served import Dashboard, Loop, served
 from tests.contract.dashboard.visitor import SOON, Visitor
-from tests.unit.supervisor.api.stand import market_view
+from tests.unit.supervisor.api.stand import asking, market_view
 
-PATHS = ("", "agent/agent-03", "markets", "market/0xc3", "portfolio", "notifications", "settings")
+PATHS = ("", "agent/agent-03", "markets", "market/0xc3", "portfolio", "approvals", "notifications", "settings")
 
 
 def state(dashboard: Dashboard) -> FleetState:
@@ -182,6 +184,51 @@ def test_the_kill_switch_asks_for_a_word_and_can_be_lifted(dashboard: Dashboard,
     banner.get_by_role("button", name="Lift it").click()
     expect(banner).to_be_hidden(timeout=SOON)
     assert state(dashboard).halted is None
+
+
+def test_the_kill_switch_sells_out_if_that_is_ticked(dashboard: Dashboard, visitor: Visitor) -> None:
+    visitor.go("markets")
+    visitor.press("Kill switch")
+    dialog = visitor.page.get_by_role("dialog")
+    dialog.get_by_role("checkbox").click()
+    dialog.get_by_label("Type STOP to confirm").fill("STOP")
+    dialog.get_by_role("button", name="Stop all trading").click()
+    banner = visitor.page.get_by_role("alert").filter(has_text="What agents hold is being sold")
+    expect(banner).to_be_visible(timeout=SOON)
+    left = (Left("agent-03", "101", 5 * ONE, "Will it rain?", "Yes", "nobody bids for them"),)
+    data = sell_out_data("main", state(dashboard).flattening, SellOut({}, left))
+    dashboard.run(dashboard.stand.supervisor.store(Type.RISK, data))
+    expect(visitor.page.get_by_text("Not sold yet: 1 positions (nobody bids for them)")).to_be_visible(timeout=SOON)
+
+
+def test_what_waits_is_counted_on_every_page_and_decided_on_with_a_button(dashboard: Dashboard, visitor: Visitor) -> None:
+    visitor.go("markets")
+    page = visitor.page
+    count = page.locator(".pf-waiting")
+    expect(count).to_have_text("")
+    for key in ("first", "second"):
+        dashboard.run(dashboard.stand.supervisor.store(Type.ORDER, asking("agent-03", key), "agent-03"))
+    expect(count).to_have_text("2", timeout=SOON)
+    visitor.go("approvals")
+    rows = page.get_by_role("table", name="Approvals").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("buy 20 Yes @ 0.5")
+    expect(rows.first).to_contain_text("clouds gather")
+    rows.first.get_by_role("button", name="approve").click()
+    expect(rows).to_have_count(1, timeout=SOON)
+    expect(count).to_have_text("1")
+    assert dashboard.run(order_of(dashboard, "first")) == ("live", "dashboard")
+    rows.first.get_by_role("button", name="reject").click()
+    expect(page.get_by_text("Nothing waits to be approved.")).to_be_visible(timeout=SOON)
+    expect(count).to_have_text("")
+    assert dashboard.run(order_of(dashboard, "second")) == ("rejected", "dashboard")
+
+
+async def order_of(dashboard: Dashboard, key: str) -> tuple[str, str]:
+    """Return what came of an order that waited, and who decided on it."""
+    order = await dashboard.ledger.order(f"order-{key}")
+    assert order is not None
+    return order["status"], order["approval"]["by"]
 
 
 def test_no_text_of_others_becomes_html(dashboard: Dashboard, visitor: Visitor) -> None:

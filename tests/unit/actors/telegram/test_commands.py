@@ -14,6 +14,7 @@ from agents.money import ONE
 from agents.sell_out import Left, SellOut, sell_out_data
 from tests.unit.actors.telegram.bot_api import BotApi, Fault
 from tests.unit.actors.telegram.world import GROUP, OPERATOR, STRANGER, VIEWER, World, buttons
+from tests.unit.supervisor.api.stand import asking
 
 
 @pytest.fixture
@@ -262,3 +263,45 @@ async def test_the_kill_switch_does_not_depend_on_an_acknowledgement(fleet: Worl
     assert "All trading is stopped" in (await fleet.press(OPERATOR, confirm))["shown"]
     assert "not carried out" in (await fleet.press(OPERATOR, "do:stop:default"))["shown"]
     assert state_of(fleet) == "running"
+
+
+async def ask_for(fleet: World, key: str = "0123456789ab") -> None:
+    """Let an agent ask for something, and wait until the notifier knows of it."""
+    # What is told comes between what is asked and answered.
+    await fleet.notifier_configure({"levels": {"approval": "off"}})
+    await fleet.supervisor.store(Type.ORDER, asking("default", key), "default")
+    while key not in (await fleet.ask(VIEWER, "/approvals"))["shown"]:
+        continue
+
+
+async def test_what_waits_is_told_listed_and_approved_by_a_button(fleet: World, api: BotApi) -> None:
+    assert (await fleet.ask(OPERATOR, "/approvals"))["shown"] == "Nothing waits to be approved."
+    await fleet.supervisor.store(Type.ORDER, asking("default", "told"), "default")
+    await api.until(lambda: any("❓ Approval" in each["shown"] for each in api.sent))
+    alert = next(each["shown"] for each in api.sent if "❓ Approval" in each["shown"])
+    assert "default: buy 20 Yes @ 0.5 Will it rain on day 1?\nclouds gather\n/approve told or /reject told" in alert
+    await fleet.supervisor.decide("told", False, "somebody")
+    await api.until(lambda: sum("❓ Approval" in each["shown"] for each in api.sent) == 3)
+    await ask_for(fleet)
+    answer = await fleet.ask(OPERATOR, "/approvals")
+    assert "0123456789ab default, for 900 s yet\n  buy 20 Yes @ 0.5 = 10.00 pUSD, Will it rain on day 1?" in answer["shown"]
+    assert buttons(answer) == ["approve:0123456789ab", "reject:0123456789ab"]
+    assert (await fleet.press(OPERATOR, "approve:0123456789ab"))["shown"] == "✅ 0123456789ab is approved."
+    data = await fleet.ledger.order("order-0123456789ab")
+    assert data is not None
+    assert (data["status"], data["approval"]["by"]) == ("live", f"telegram:{OPERATOR}")
+    assert "Nothing waits under" in (await fleet.press(OPERATOR, "approve:0123456789ab"))["shown"]
+    assert [event.data["path"] for event in await fleet.logged(Type.AUDIT)] == ["/approve 0123456789ab"]
+
+
+async def test_what_waits_is_rejected_by_a_command_and_not_by_a_viewer(fleet: World, api: BotApi) -> None:
+    await ask_for(fleet)
+    assert buttons(await fleet.ask(VIEWER, "/approvals")) == []
+    assert (await fleet.ask(VIEWER, "/reject 0123456789ab"))["shown"] == "This chat may look, not act."
+    query = await api.press(VIEWER, "approve:0123456789ab")
+    await api.until(partial(api.answered.__contains__, query))
+    assert (await fleet.ask(OPERATOR, "/reject"))["shown"] == "Say /reject ID; /approvals lists what waits."
+    assert (await fleet.ask(OPERATOR, "/reject 0123456789ab"))["shown"] == "❌ 0123456789ab is rejected."
+    data = await fleet.ledger.order("order-0123456789ab")
+    assert data is not None
+    assert (data["status"], data["reason"]) == ("rejected", f"telegram:{OPERATOR} rejected it")

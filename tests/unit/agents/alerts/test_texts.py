@@ -50,6 +50,9 @@ def test_text_from_outside_is_escaped_and_on_one_line() -> None:
         (event(Type.RESOLUTION, redeemed=[]), Topic.REDEMPTION, Level.SILENT),
         (event(Type.RESOLUTION), Topic.RESOLUTION, Level.OFF),
         (event(Type.INFO, None, kind="service", name="ledger", state="restarting"), Topic.SERVICE, Level.SILENT),
+        (event(Type.ORDER, status="intended", approval={}), Topic.APPROVAL, Level.ON),
+        (event(Type.ORDER, status="signed", approval={}), Topic.ORDER, Level.OFF),
+        (event(Type.ORDER, status="intended"), Topic.ORDER, Level.OFF),
         (event(Type.DECISION, confidence=0.9), Topic.DECISION, Level.OFF),
         (event(Type.ERROR, None, message="x"), Topic.ERROR, Level.ON),
         (event(Type.ERROR, None, "notifier", message="x"), Topic.ERROR, Level.OFF),
@@ -81,7 +84,17 @@ def test_the_seeds_switches_turn_their_topics_off() -> None:
 
 
 def test_only_types_are_read_of_which_something_is_told() -> None:
-    assert set(AlertConfig().types()) == {"trade", "agent", "risk", "resolution", "info", "opportunity", "crosschain", "error"}
+    assert set(AlertConfig().types()) == {
+        "trade",
+        "order",
+        "agent",
+        "risk",
+        "resolution",
+        "info",
+        "opportunity",
+        "crosschain",
+        "error",
+    }
 
 
 @pytest.mark.parametrize("kind", list(Type))

@@ -22,6 +22,7 @@ from actors.follower import Follower
 from actors.notifier import NotifierService
 from actors.system import SystemConfig
 from actors.telegram.settings import keep_token
+from agents.approvals import Approval, WaitingOrder
 from agents.errors import Conflict, InvalidInput, NotFound, Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
@@ -132,6 +133,21 @@ class SupervisorStand:
     async def kill_switch(self, reason: str | None, flatten: bool = False) -> int:
         data = {"kind": "kill_switch", "on": reason is not None, "flatten": flatten, "reason": reason or "lifted"}
         return await self.store(Type.RISK, data)
+
+    async def decide(self, approval_id: str, approve: bool, by: str) -> int:
+        self._answer()
+        waiting = [order for order in (await self._ledger.snapshot()).waiting.values() if order.approval.id == approval_id]
+        if not waiting:
+            raise NotFound(f"Nothing waits under {approval_id!r}; GET /api/approvals lists what does")
+        return max([await self._decided(order, approve, by) for order in waiting])
+
+    async def _decided(self, order: WaitingOrder, approve: bool, by: str) -> int:
+        """Log what a broker would; what is approved rests."""
+        data = await self._ledger.order(order.order_id)
+        assert data is not None
+        approval = replace(order.approval, by=by, approved=approve).data()
+        changes = {"status": "live", "reason": ""} if approve else {"status": "rejected", "reason": f"{by} rejected it"}
+        return await self.store(Type.ORDER, data | {"approval": approval} | changes, order.agent_id)
 
     async def beats(self) -> dict[str, tuple[int, Beat]]:
         self._answer()
@@ -271,6 +287,32 @@ class FeedStand:
 
     async def now(self) -> int:
         return NOW
+
+
+def asking(agent_id: str = "a", key: str = "ask", *, expires: int = NOW + 900_000, **changes: Any) -> dict[str, Any]:
+    """Return the data of an order of 20 shares at 0.5 that waits for a person under the id `key`."""
+    asked = market(1)
+    approval = Approval(key, expires, micro("0.5"), "clouds gather", 0.85)
+    return {
+        "orderId": f"order-{key}",
+        "decisionId": f"agent:{agent_id}/1/1",
+        "wallet": "main",
+        "marketId": asked.id,
+        "marketQuestion": asked.question,
+        "conditionId": asked.condition_id,
+        "tokenId": asked.tokens[0],
+        "outcome": "Yes",
+        "side": "BUY",
+        "price": "0.5",
+        "size": "20",
+        "filled": "0",
+        "status": "intended",
+        "orderType": "FAK",
+        "postOnly": False,
+        "reason": "it waits to be approved",
+        "venueTime": NOW,
+        "approval": approval.data(),
+    } | changes
 
 
 class BrokerStand:

@@ -46,6 +46,9 @@ GET /api/agents/{agent_id}/events
 GET /api/events
 GET /api/services/{name}/logs
 GET /api/fleet
+GET /api/approvals
+POST /api/approvals/{approval_id}/approve
+POST /api/approvals/{approval_id}/reject
 POST /api/fleet/reload
 POST /api/agents/{agent_id}/cancel
 POST /api/orders/cancel
