@@ -68,8 +68,17 @@ class FleetState:
     payouts: dict[str, set[str]] = field(default_factory=dict)
     #: Wallet name to address.
     addresses: dict[str, str] = field(default_factory=dict)
+    #: Wallet name to the transactions of the deposits, withdrawals and the like that are booked.
+    transfers: dict[str, set[str]] = field(default_factory=dict)
+    #: Wallets whose books differ from the venue, each with a sentence that says how: they place no orders.
+    differing: dict[str, str] = field(default_factory=dict)
     #: What requests with an idempotency key were answered.
     answers: Answers = field(default_factory=Answers)
+
+    def blocked(self, record: AgentRecord) -> str | None:
+        """Return why an agent may not trade now, or None."""
+        switch = f"kill switch: {self.halted}" if self.halted else None
+        return switch or self.differing.get(record.spec.wallet) or record.blocked
 
     def profit(self, agent_id: str) -> Micro:
         """Return an agent's realised profit over all wallets, fees taken off."""
@@ -100,11 +109,8 @@ class FleetState:
             case Type.FORECAST if agent:
                 agent.total_forecasts += 1
                 self.record.apply(event)
-            case Type.RISK if agent and "blocked" in data:
-                agent.blocked = data["blocked"]
-            case Type.RISK if data.get("kind") == "kill_switch":
-                self.halted = data["reason"] if data["on"] else None
-                self.tripped = data["on"] and (self.tripped or data.get("by") == "breaker")
+            case Type.RISK:
+                self._risk(event, agent)
             case Type.RESOLUTION if "redeemed" not in data and "payouts" in data:
                 self.resolutions[data["conditionId"]] = data["payouts"]
                 self.record.apply(event)
@@ -114,6 +120,20 @@ class FleetState:
                 self._service(data)
             case Type.INFO if data.get("kind") == "deposit":
                 self.addresses[data["wallet"]] = data["address"]
+                self.transfers.setdefault(data["wallet"], set()).update(data.get("transactions", ()))
+
+    def _risk(self, event: Event, agent: AgentRecord | None) -> None:
+        data = event.data
+        kind = data.get("kind")
+        if agent and "blocked" in data:
+            agent.blocked = data["blocked"]
+        elif kind == "kill_switch":
+            self.halted = data["reason"] if data["on"] else None
+            self.tripped = data["on"] and (self.tripped or data.get("by") == "breaker")
+        elif kind == "reconciliation":
+            self.differing.pop(data["wallet"], None)
+            if data["differences"]:
+                self.differing[data["wallet"]] = data["message"]
 
     def _agent(self, event: Event, agent_id: str, agent: AgentRecord | None) -> None:
         data = event.data

@@ -60,6 +60,8 @@ class Desk:
         self.gate.set()
         #: Another life of this broker has begun, so this one must not act any more.
         self.fenced = False
+        #: Why no order may be placed: the books differ from the venue, or were not compared with it yet.
+        self.differing: str | None = f"the books of wallet {wallet.name} have not been compared with the venue yet"
         self._source: EventSource | None = None
         self._venue: TradingSession | None = None
         self._away = "it has not connected yet"

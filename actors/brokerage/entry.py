@@ -97,6 +97,8 @@ class Entry:
     def _check_open(self) -> None:
         if self.halted is not None:
             raise Unavailable(f"trading is halted: {self.halted}")
+        if self._desk.differing is not None:
+            raise Unavailable(self._desk.differing)
         if self._desk.fenced:
             raise Unavailable(f"another life of {self._desk.name} has begun; this one has ended")
         _ = self._desk.venue

@@ -47,6 +47,10 @@ class Reply:
     trade_ids: tuple[str, ...]
 
 
+class SignedOut(VenueRefused):
+    """Raised when the venue refused a request because the API key is revoked: sign in again."""
+
+
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
     try:
@@ -54,6 +58,8 @@ def _translated(what: str) -> Iterator[None]:
     except RateLimitError as error:
         raise VenueRefused(f"the venue's rate limit refused {what}; try again in {error.retry_after or 1:g} s") from error
     except RequestRejectedError as error:
+        if error.status == 401:
+            raise SignedOut(f"{what}: the venue does not know the wallet's API key any more ({error})") from error
         if error.status >= 500 and error.restriction is None:
             raise VenueUnknown(f"{what}: the venue answered {error.status} ({error})") from error
         raise VenueRefused(str(error)) from error
@@ -184,6 +190,11 @@ class TradingSession:
         """Return the payouts of a market that the wallet has had, newest first."""
         with _translated("listing payouts"):
             return await contracts.redemptions(self._client, condition_id)
+
+    async def transfers(self, since: int) -> dict[str, Micro]:
+        """Return the deposits, withdrawals, rewards and rebates since a wall second: cash, by transaction."""
+        with _translated("listing transfers"):
+            return await contracts.transfers(self._client, since)
 
     async def updates(self) -> AsyncIterator[VenueOrder | VenueTrade]:
         """Yield what the user channel says, for as long as the session is open; the library reconnects by itself."""

@@ -262,6 +262,10 @@ class Exchange:
         """Give an address cash and return the transaction's hash."""
         return self._custody.fund(owner.lower(), cash)
 
+    def withdraw(self, owner: str, cash: Micro) -> str:
+        """Take cash out of an address and return the transaction's hash."""
+        return self._custody.withdraw(owner.lower(), cash)
+
     def addresses(self) -> list[str]:
         """Return the users' addresses that hold an account."""
         return [address for address, account in self.floor.accounts.all.items() if not account.house]
