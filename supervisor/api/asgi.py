@@ -29,6 +29,7 @@ from supervisor.api.plain_socket import serve_plain
 from supervisor.api.probe_routes import probe_routes
 from supervisor.api.socket_io import SocketIo
 from supervisor.api.telegram_routes import telegram_routes
+from supervisor.api.wallet_routes import wallet_routes
 
 _ABOUT = """Runs many Polymarket trading agents at once.
 
@@ -80,7 +81,15 @@ def rest_app(context: FleetContext, access: Access, *, address_header: str = "",
         responses={422: invalid},
     )
     errors.install(app)
-    for routes in (seed_routes.seed_routes, telegram_routes, agent_routes, fleet_routes, log_routes, probe_routes):
+    for routes in (
+        seed_routes.seed_routes,
+        telegram_routes,
+        agent_routes,
+        fleet_routes,
+        wallet_routes,
+        log_routes,
+        probe_routes,
+    ):
         app.include_router(routes(context))
     document = cache(partial(describe, app, access))
     app.openapi = document  # type: ignore[method-assign]

@@ -15,8 +15,10 @@ from supervisor.api.log_routes import LoggedEvent, Published
 from supervisor.api.market_views import MarketBook
 from supervisor.api.probe_routes import Readiness
 from supervisor.api.seed_routes import Health
+from supervisor.api.wallet_routes import Adjusted
 
 __all__ = [
+    "Adjusted",
     "AgentList",
     "AgentStatus",
     "Deleted",
