@@ -261,9 +261,8 @@ class BrokerService:
         await self._recovery.settle_unknown()
         await self._pay_out()
         if time.monotonic() - self._reconciled > _RECONCILE:
-            since = self._reconciled
-            if await self._recovery.reconcile():
-                self._spawn(self._channel.doubt(since))
+            if news := await self._recovery.reconcile():
+                self._spawn(self._channel.doubt(news))
             await self._watch()
             self._reconciled = time.monotonic()
         due = _COMPARE if self._desk.differing is None and self._told else _COMPARE_AGAIN

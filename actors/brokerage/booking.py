@@ -38,7 +38,7 @@ class Booking:
         desk, changes = self._desk, 0
         owner, address = desk.venue.owner, desk.venue.address
         for trade in trades:
-            for fill in fills_of(trade, owner, address):
+            for fill in fills_of(trade, owner, address, desk.owns):
                 changes += await self.fill(fill)
         return changes
 

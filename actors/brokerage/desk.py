@@ -203,6 +203,11 @@ class Desk:
         if self._source is not None and event.source != self.name:
             self.portfolio.apply(event)
 
+    def owns(self, order_id: str) -> bool:
+        """Whether an order is tracked as one of the fleet's own."""
+        order = self.orders.get(order_id)
+        return order is not None and bool(order.intent_id)
+
     async def find(self, order_id: str) -> Order | None:
         """Return one of the fleet's orders, from the log if it is no longer tracked."""
         order = self.orders.get(order_id)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-import time
+from collections import OrderedDict
+from collections.abc import Sequence
 
 from actors.brokerage.booking import Booking
 from actors.brokerage.desk import Desk
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a channel has to tell what REST has told already before it is taken for silent.
 _LATE = 1.0
+#: Things told that are remembered.
+_REMEMBERED = 20_000
 
 
 class UserChannel:
@@ -24,8 +27,8 @@ class UserChannel:
         self._booking = booking
         self._updates: asyncio.Queue[VenueOrder | VenueTrade] = asyncio.Queue()
         self._renew = asyncio.Event()
-        #: When it last said something, on the monotonic clock, and how often it was replaced for silence.
-        self.heard = time.monotonic()
+        #: What it has told of late, as `told_by` names it, and how often it was replaced for silence.
+        self._told: OrderedDict[str, None] = OrderedDict()
         self.renewals = 0
 
     @property
@@ -54,19 +57,20 @@ class UserChannel:
 
     async def _take(self, session: TradingSession) -> None:
         async for update in session.updates():
-            self.heard = time.monotonic()
+            self._told[told_by(update)] = None
+            if len(self._told) > _REMEMBERED:
+                self._told.popitem(last=False)
             self._updates.put_nowait(update)
         raise Unavailable("the user channel has ended")
 
-    async def doubt(self, since: float) -> None:
-        """REST has told what the channel should have: replace it unless it has spoken since, or does so now."""
+    async def doubt(self, news: Sequence[str]) -> None:
+        """Replace the connection unless it tells in a moment, too, what REST has told first."""
         await asyncio.sleep(_LATE)
-        if self.heard >= since:
-            return
-        silence = time.monotonic() - self.heard
-        log.warning("%s: its user channel said nothing for %.0f s while orders moved; it is replaced", self._desk.name, silence)
-        self.renewals += 1
-        self._renew.set()
+        missing = [name for name in news if name not in self._told]
+        if missing:
+            log.warning("%s: its user channel did not tell of %s; it is replaced", self._desk.name, missing[0])
+            self.renewals += 1
+            self._renew.set()
 
     async def book(self) -> None:
         """Book for ever what came in."""
@@ -82,3 +86,10 @@ class UserChannel:
                 log.warning("%s could not book an update: %s", self._desk.name, error)
             except Exception:
                 log.exception("%s could not book %s", self._desk.name, update)
+
+
+def told_by(update: VenueOrder | VenueTrade) -> str:
+    """Return the name of what an update tells: a trade's status, or an order's end by its id."""
+    if isinstance(update, VenueTrade) or update.status == "LIVE":
+        return f"{update.id}/{update.status}"
+    return update.id
