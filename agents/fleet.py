@@ -9,6 +9,7 @@ from agents.forecasting.spend import Spend
 from agents.forecasting.track import TrackRecord
 from agents.money import Micro
 from agents.portfolio import Portfolio
+from agents.sell_out import SellOut, read_sell_out
 from agents.spec import AgentSpec, AgentState, Desired
 
 
@@ -62,6 +63,10 @@ class FleetState:
     halted: str | None = None
     #: Whether it was the breaker: then no agent is started either.
     tripped: bool = False
+    #: The seq of the event since which the kill switch also sells out; 0: it does not.
+    flattening: int = 0
+    #: Wallet name to what selling it out has come to.
+    sell_outs: dict[str, SellOut] = field(default_factory=dict)
     #: Condition ids of resolved markets, each with its tokens' payouts as decimal text.
     resolutions: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Wallet name to the transactions of the payouts that are booked.
@@ -128,8 +133,15 @@ class FleetState:
         if agent and "blocked" in data:
             agent.blocked = data["blocked"]
         elif kind == "kill_switch":
-            self.halted = data["reason"] if data["on"] else None
-            self.tripped = data["on"] and (self.tripped or data.get("by") == "breaker")
+            on = data["on"]
+            self.halted = data["reason"] if on else None
+            self.tripped = on and (self.tripped or data.get("by") == "breaker")
+            # Thrown once more without it, by another operator or the breaker, it goes on selling.
+            sells = on and (self.flattening or data.get("flatten", False))
+            self.flattening = (self.flattening or event.seq) if sells else 0
+            self.sell_outs = self.sell_outs if sells else {}
+        elif kind == "flatten" and data["since"] == self.flattening:
+            self.sell_outs[data["wallet"]] = read_sell_out(data)
         elif kind == "reconciliation":
             self.differing.pop(data["wallet"], None)
             if data["differences"]:

@@ -11,6 +11,8 @@ from subprocess import PIPE
 import pytest
 
 from agents.events import Type
+from agents.money import ONE
+from agents.sell_out import Left, SellOut, sell_out_data
 from tests.contract.api.served import Served
 
 SPEC = {"id": "a", "strategy": "momentum", "enabled": False, "params": {"window": 5}, "budget": 50}
@@ -125,6 +127,20 @@ async def test_a_difference_from_the_venue_is_shown_and_booked(fleet: Served) ->
     assert (code, printed.splitlines()[-1]) == (0, "the books of wallet main agree with the venue")
     assert broker.adjusted == [(-500_000, {"101": 1_000_000}, "a test", "default")]
     assert (await polyfleet(fleet, "adjust", "other", "--reason", "x"))[0] == 1
+
+
+async def test_the_kill_switch_sells_out_if_it_is_told_to(fleet: Served) -> None:
+    code, printed, _ = await polyfleet(fleet, "kill-switch", "on", "a drill", "--flatten")
+    assert (code, printed.splitlines()[0]) == (0, "all trading is stopped and all orders are cancelled")
+    assert printed.splitlines()[1].startswith("what agents hold is being sold")
+    state = fleet.context.state
+    assert (state.halted, state.flattening > 0) == ("a drill", True)
+    left = (Left("a", "101", 5 * ONE, "Will it rain?", "Yes", "nobody bids for them"),)
+    event = sell_out_data("main", state.flattening, SellOut({}, left))
+    await fleet.context.settle(await fleet.stand.supervisor.store(Type.RISK, event))
+    _, printed, _ = await polyfleet(fleet, "status")
+    assert "halted     a drill\nwallet main still holds 5 Yes Will it rain? (a): nobody bids for them\n" in printed
+    await polyfleet(fleet, "kill-switch", "--lift")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
