@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup up test unit lint postgres bench lock clean
+.PHONY: help setup up test unit lint postgres soak bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,9 @@ lint: $(READY) ## ruff, mypy --strict and the direction of imports
 
 postgres: $(READY) ## the tests of whole fleets once more, their logs in PostgreSQL
 	$(BIN)/pytest tests/integration --store postgresql
+
+soak: $(READY) ## ten thousand random decisions on a venue where everything goes wrong
+	SOAK_DECISIONS=10000 $(BIN)/pytest tests/contract/broker/test_soak.py -s --timeout 3600
 
 bench: $(READY) ## print ratios measured side by side in one run
 	$(BIN)/python -m tests.bench

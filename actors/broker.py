@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -15,16 +15,18 @@ from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
 from actors.brokerage.heartbeat import Heartbeat, heartbeat_from
 from actors.brokerage.payouts import Payouts
+from actors.brokerage.reconciliation import Reconciliation
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
 from actors.brokerage.sell_out import SellingOut
+from actors.brokerage.user_channel import UserChannel
 from actors.brokerage.wallet_key import read_key
-from actors.polymarket.account import VenueOrder, VenueTrade
-from actors.polymarket.trading import TradingSession
+from actors.polymarket.trading import SignedOut, TradingSession
 from actors.system import SystemConfig
 from actors.venue_location import locate
 from agents.errors import PolyfleetError, Unavailable, VenueRefused, VenueUnknown
 from agents.model import Account, Holding
+from agents.money import Micro
 from agents.ports import Endpoints, Intent, Ledger, MarketFeed, Placed, Wallet
 
 log = logging.getLogger(__name__)
@@ -35,11 +37,15 @@ T = TypeVar("T")
 _BOOKERS = 8
 #: Seconds between looks at orders of which it is not known what came of them.
 _TICK = 0.5
-#: Seconds between two reconciliations with the venue, and between two comparisons of the balances.
+#: Seconds between two reconciliations with the venue, and between two comparisons of the balances: while they agree, and
+#: while they differ or that cannot be told.
 _RECONCILE = 5.0
-_SQUARE_UP = 60.0
-#: Looks at the balances at a start until they agree.
+_COMPARE = 30.0
+_COMPARE_AGAIN = 3.0
+#: Attempts to compare the balances at a start.
 _LOOKS = 5
+#: Seconds for which the venue may leave questions unanswered before the broker connects again.
+_UNANSWERED = 15.0
 #: Seconds before the next attempt to connect, at first and at most.
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 #: Seconds that `admit` waits for the log.
@@ -72,21 +78,26 @@ class BrokerService:
         self._redemption = Redemption(self._desk, self._booking)
         self._payouts = Payouts(self._desk, self._redemption)
         self._check = Check(self._desk, self._booking)
+        self._reconciliation = Reconciliation(self._desk, self._check)
+        self._channel = UserChannel(self._desk, self._booking)
         self._selling = SellingOut(self._desk, self._entry)
         self._heartbeat = Heartbeat(self._desk, on=heartbeat_from())
-        self._updates: asyncio.Queue[VenueOrder | VenueTrade] = asyncio.Queue()
         self._tasks: list[asyncio.Task[Any]] = []
         self._ready = False
         self._reason = "it is starting"
         self._loaded = False
         self._watched: set[str] = set()
+        #: When orders and trades were last reconciled, and the balances compared, on the monotonic clock; and whether the
+        #: latest comparison could tell.
+        self._reconciled = self._compared = 0.0
+        self._told = True
 
     def __repr__(self) -> str:
         return self._desk.name
 
     async def start(self) -> None:
         """Begin to connect."""
-        self._tasks = [self._spawn(work) for work in (self._live(), *(self._book_updates() for _ in range(_BOOKERS)))]
+        self._tasks = [self._spawn(work) for work in (self._live(), *(self._channel.book() for _ in range(_BOOKERS)))]
 
     async def stop(self) -> None:
         """End everything at once, as if the process had died."""
@@ -159,18 +170,29 @@ class BrokerService:
                 await self._desk.venue.cancel_all()
 
     async def check(self) -> dict[str, Any]:
-        """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
+        """Compare the books with the venue at one cut.
+
+        Returns {wallet, address, venueCash, ledgerCash, positions, pending, differences, blocked}.
+        """
         self._check_ready()
         return await self._uninterrupted(self._check.check())
 
+    async def adjust(self, cash: Micro, shares: Mapping[str, Micro], reason: str, agent_id: str | None = None) -> None:
+        """Book a difference between venue and books that an operator has looked at: to an agent, or to nobody.
+
+        Raises Conflict if it is not the difference, NotFound for a strange agent, Unavailable while something is in flight.
+        """
+        self._check_ready()
+        await self._uninterrupted(self._reconciliation.adjust(cash, shares, reason=reason, owner=agent_id))
+
     async def ready(self) -> bool:
-        """Whether it has settled with the venue what was open."""
+        """Whether it has settled with the venue what was open, and compared the books with it."""
         return self._ready
 
     async def control_queues(self) -> dict[str, dict[str, int]]:
         """Return orders with an unknown outcome and updates that are not booked; it runs on the control thread."""
         in_doubt = sum(order.in_doubt for order in self._desk.orders.open())
-        return {self._desk.name: {"orders": in_doubt, "updates": self._updates.qsize()}}
+        return {self._desk.name: {"orders": in_doubt, "updates": self._channel.waiting}}
 
     def _check_ready(self) -> None:
         if not self._ready:
@@ -220,7 +242,7 @@ class BrokerService:
         session = await TradingSession.connect(await self._where(), read_key(desk.wallet), desk.wallet.address)
         await desk.clock.now()
         desk.connected(session)
-        channel = self._spawn(self._listen(session))
+        channel = self._spawn(self._channel.listen(session))
         beating: asyncio.Task[None] | None = None
         try:
             if self._entry.halted is not None:
@@ -241,39 +263,52 @@ class BrokerService:
             await session.close()
 
     async def _settle(self) -> None:
-        """Settle with the venue all that is open or unknown, before any new order."""
+        """Settle with the venue all that is open or unknown, and compare the books with it, before any new order."""
         await self._recovery.settle()
-        await self._payouts.pay_out()
-        await self._watch()
         for _ in range(_LOOKS):
-            if await self._check.square_up():
+            await self._payouts.pay_out()
+            await self._watch()
+            if await self._reconciliation.look():
                 return
-            await asyncio.sleep(1.0)
-        log.warning("%s begins although the books differ from the venue; /api/ledger/check shows where", self._desk.name)
+        raise Unavailable("the books cannot be compared with the venue, as orders or payouts are in flight")
 
     async def _work(self, channel: asyncio.Task[None]) -> None:
-        reconciled = squared = time.monotonic()
-        while not channel.done():
+        answered = self._reconciled = self._compared = time.monotonic()
+        while not channel.done() and not self._desk.fenced:
             await asyncio.sleep(_TICK)
             await self._desk.clock.now()
-            await self._recovery.settle_unknown()
-            await self._entry.expire()
-            await self._approvals.expire()
-            await self._payouts.pay_out()
-            self._selling.look(self._spawn)
-            if self._heartbeat.lapsed:
-                await self._recovery.reconcile()
-                await self._heartbeat.tell()
-            if time.monotonic() - reconciled > _RECONCILE:
-                await self._recovery.reconcile()
-                await self._watch()
-                reconciled = time.monotonic()
-            if time.monotonic() - squared > _SQUARE_UP:
-                await self._check.square_up()
-                squared = time.monotonic()
-            if self._desk.fenced:
-                return
-        await channel
+            try:
+                await self._round()
+            except SignedOut:
+                raise
+            except (VenueRefused, VenueUnknown) as error:
+                if time.monotonic() - answered > _UNANSWERED:
+                    raise
+                log.info("%s asks again: %s", self._desk.name, error)
+            else:
+                answered = time.monotonic()
+        if channel.done():
+            await channel
+
+    async def _round(self) -> None:
+        """Do what is due."""
+        await self._recovery.settle_unknown()
+        await self._entry.expire()
+        await self._approvals.expire()
+        await self._payouts.pay_out()
+        self._selling.look(self._spawn)
+        if self._heartbeat.lapsed:
+            await self._recovery.reconcile()
+            await self._heartbeat.tell()
+        if time.monotonic() - self._reconciled > _RECONCILE:
+            if news := await self._recovery.reconcile():
+                self._spawn(self._channel.doubt(news))
+            await self._watch()
+            self._reconciled = time.monotonic()
+        due = _COMPARE if self._desk.differing is None and self._told else _COMPARE_AGAIN
+        if time.monotonic() - self._compared > due:
+            self._told = await self._reconciliation.look()
+            self._compared = time.monotonic()
 
     async def _watch(self) -> None:
         """Ask the feed to follow the markets in which the wallet holds shares, until they resolve."""
@@ -283,23 +318,3 @@ class BrokerService:
         if held - self._watched:
             await desk.feed.watch(sorted(held))
             self._watched = held
-
-    async def _listen(self, session: TradingSession) -> None:
-        """Take in what the user channel says; booking it is another task, which no lost connection interrupts."""
-        async for update in session.updates():
-            self._updates.put_nowait(update)
-        raise Unavailable("the user channel has ended")
-
-    async def _book_updates(self) -> None:
-        while True:
-            update = await self._updates.get()
-            try:
-                if isinstance(update, VenueTrade):
-                    await self._booking.trades([update])
-                else:
-                    await self._booking.report(update)
-            except PolyfleetError as error:
-                # Nothing is lost: the next reconciliation brings it again.
-                log.warning("%s could not book an update: %s", self._desk.name, error)
-            except Exception:
-                log.exception("%s could not book %s", self._desk.name, update)

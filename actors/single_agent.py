@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -253,6 +253,9 @@ class _Onlooker:
 
     async def check(self) -> dict[str, Any]:
         return {}
+
+    async def adjust(self, cash: Micro, shares: Mapping[str, Micro], reason: str, agent_id: str | None = None) -> None:
+        return
 
     async def ready(self) -> bool:
         return True

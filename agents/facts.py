@@ -4,7 +4,7 @@
 JSON numbers stay numbers; beside them stand exact decimal strings (`size`, `exactPrice`, `fee`), which the books are made of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.model import Decision, Market, Side
@@ -198,9 +198,19 @@ def stuck_data(*, wallet: str, condition_id: str, question: str, attempts: int, 
 
 
 def deposit_data(
-    *, wallet: str, address: str, cash: Micro, reason: str, shares: Mapping[str, Micro] | None = None
+    *,
+    wallet: str,
+    address: str,
+    cash: Micro,
+    reason: str,
+    shares: Mapping[str, Micro] | None = None,
+    owner: str = "",
+    transactions: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the data of the `info` that books cash, and shares by token, which came to (or left) a wallet outside trading."""
+    """Return the data of the `info` that books cash, and shares by token, which came to (or left) a wallet outside trading.
+
+    They go to the book of an `owner`: an agent's id, or nobody's. `transactions` are the transfers that it accounts for.
+    """
     return {
         "kind": "deposit",
         "wallet": wallet,
@@ -208,4 +218,20 @@ def deposit_data(
         "cash": text(cash),
         "shares": {token_id: text(size) for token_id, size in (shares or {}).items()},
         "message": reason,
+        "owner": owner,
+        "transactions": list(transactions),
+    }
+
+
+def reconciliation_data(*, wallet: str, address: str, differences: Sequence[Mapping[str, str]], message: str) -> dict[str, Any]:
+    """Return the data of the `risk` that says that a wallet's books differ from the venue, with both sides of each row.
+
+    Without differences it says that they agree again. While they differ the wallet places no orders.
+    """
+    return {
+        "kind": "reconciliation",
+        "wallet": wallet,
+        "address": address,
+        "differences": [dict(row) for row in differences],
+        "message": message,
     }

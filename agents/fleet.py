@@ -90,8 +90,17 @@ class FleetState:
     stuck: dict[str, dict[str, Stuck]] = field(default_factory=dict)
     #: Wallet name to address.
     addresses: dict[str, str] = field(default_factory=dict)
+    #: Wallet name to the transactions of the deposits, withdrawals and the like that are booked.
+    transfers: dict[str, set[str]] = field(default_factory=dict)
+    #: Wallets whose books differ from the venue, each with a sentence that says how: they place no orders.
+    differing: dict[str, str] = field(default_factory=dict)
     #: What requests with an idempotency key were answered.
     answers: Answers = field(default_factory=Answers)
+
+    def blocked(self, record: AgentRecord) -> str | None:
+        """Return why an agent may not trade now, or None."""
+        switch = f"kill switch: {self.halted}" if self.halted else None
+        return switch or self.differing.get(record.spec.wallet) or record.blocked
 
     def profit(self, agent_id: str) -> Micro:
         """Return an agent's realised profit over all wallets, fees taken off."""
@@ -159,6 +168,10 @@ class FleetState:
             self.sell_outs = self.sell_outs if sells else {}
         elif kind == "flatten" and data["since"] == self.flattening:
             self.sell_outs[data["wallet"]] = read_sell_out(data)
+        elif kind == "reconciliation":
+            self.differing.pop(data["wallet"], None)
+            if data["differences"]:
+                self.differing[data["wallet"]] = data["message"]
 
     def _agent(self, event: Event, agent_id: str, agent: AgentRecord | None) -> None:
         data = event.data
@@ -195,6 +208,7 @@ class FleetState:
                 self.services[data["name"]] = ServiceRecord(data["state"], data["restarts"], data["pid"])
             case "deposit":
                 self.addresses[data["wallet"]] = data["address"]
+                self.transfers.setdefault(data["wallet"], set()).update(data.get("transactions", ()))
             case "redemption":
                 known = self.stuck.setdefault(data["wallet"], {})
                 before = known.get(data["conditionId"])

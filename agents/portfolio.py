@@ -165,7 +165,7 @@ class Portfolio:
             position.forget(self.pending)
 
     def _deposit(self, data: dict[str, Any]) -> None:
-        book = self.book(data["wallet"])
+        book = self.book(data["wallet"], data.get("owner", UNALLOCATED))
         book.cash += micro(data["cash"])
         for token_id, size in data.get("shares", {}).items():
             position, change = book.position(token_id), micro(size)

@@ -239,10 +239,19 @@ class Broker(Protocol):
         """Refuse all new orders for a reason, or lift that with None."""
 
     async def check(self) -> dict[str, Any]:
-        """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
+        """Compare the books with the venue at one cut.
+
+        Returns {wallet, address, venueCash, ledgerCash, positions, pending, differences, blocked}.
+        """
+
+    async def adjust(self, cash: Micro, shares: Mapping[str, Micro], reason: str, agent_id: str | None = None) -> None:
+        """Book a difference between venue and books that an operator has looked at: to an agent, or to nobody.
+
+        Raises Conflict if it is not the difference, NotFound for a strange agent, Unavailable while something is in flight.
+        """
 
     async def ready(self) -> bool:
-        """Whether it has settled with the venue what was open."""
+        """Whether it has settled with the venue what was open, and compared the books with it."""
 
 
 @dataclass(frozen=True, slots=True)

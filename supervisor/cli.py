@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from agents.errors import InvalidInput, PolyfleetError
-from supervisor import agent_commands, approval_commands, fleet_commands
+from supervisor import agent_commands, approval_commands, fleet_commands, wallet_commands
 from supervisor.chaos.plan import Kind, parse_targets
 from supervisor.console import ReaderGone
 
@@ -127,6 +127,7 @@ def chaos(
 
 fleet_commands.add_to(app)
 approval_commands.add_to(app)
+app.command()(wallet_commands.adjust)
 app.add_typer(agent_commands.app, name="agents")
 
 

@@ -236,6 +236,8 @@ def doctor(url: Url = None, token: Token = None, as_json: Json = False) -> None:
         _finding(not wallet["differences"], f"wallet {wallet['address']}: {cash}, {held}")
         for difference in wallet["differences"]:
             out.print(f"       {json.dumps(difference)}")
+        if wallet["blocked"]:
+            line(f"       {wallet['blocked']}")
     raise typer.Exit(0 if fine else 1)
 
 

@@ -38,7 +38,7 @@ class Booking:
         desk, changes = self._desk, 0
         owner, address = desk.venue.owner, desk.venue.address
         for trade in trades:
-            for fill in fills_of(trade, owner, address):
+            for fill in fills_of(trade, owner, address, desk.owns):
                 changes += await self.fill(fill)
         return changes
 
@@ -60,10 +60,7 @@ class Booking:
     async def _book(self, order: Order, fill: VenueFill, settled: str | None) -> int:
         desk, changes = self._desk, 0
         if fill.key not in desk.known:
-            if settled == "failed":
-                # It came to nothing before the books heard of it.
-                desk.known[fill.key] = fill.matched_at
-                return 0
+            # One that failed before the books heard of it is booked, and taken back: the venue counts it as matched for good.
             if order.agent_id is not None and order.agent_id not in desk.fleet.agents:
                 order.agent_id = None
             if order.intent_id == "":

@@ -1,7 +1,6 @@
-"""The books against the venue: compared at one consistent cut, and squared where somebody else moved the wallet's money."""
+"""The books against the venue, compared at one consistent cut."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +8,10 @@ from typing import Any
 
 from actors.brokerage.booking import Booking
 from actors.brokerage.desk import Desk
-from agents import facts
-from agents.events import Type
+from agents.errors import VenueUnknown
 from agents.model import Side
 from agents.money import Micro, text
 from agents.portfolio import Fill
-
-log = logging.getLogger(__name__)
 
 #: Seconds for which a comparison is repeated while the two differ or do not hold still.
 _PATIENCE = 8.0
@@ -26,6 +22,9 @@ _PAUSE = 0.3
 #: How often, and how many seconds apart, it is looked whether what is being placed is done.
 _IDLE_LOOKS = 40
 _IDLE_PAUSE = 0.05
+
+#: Seconds that the venue has to say what the wallet holds: nothing is placed meanwhile.
+_CUT = 5.0
 
 #: Seconds of trades that are asked for again with each comparison.
 _RECENT = 60
@@ -77,9 +76,6 @@ class Check:
         self._desk = desk
         self._booking = booking
         self._alone = asyncio.Lock()
-        self._suspicion = Holdings(0, {})
-        #: The wallet's first balance is in the log.
-        self._began = False
 
     @property
     def books(self) -> Holdings:
@@ -104,7 +100,11 @@ class Check:
                 await asyncio.sleep(_PAUSE)
 
     async def _cut(self) -> tuple[bool, Holdings]:
-        """Read the venue while nothing is placed; return whether nothing was booked meanwhile, and what it holds."""
+        """Read the venue while nothing is placed; return whether nothing was booked meanwhile, and what it holds.
+
+        Raises:
+            Unavailable, VenueRefused, VenueUnknown: if the venue does not say it in time.
+        """
         desk = self._desk
         desk.gate.clear()
         try:
@@ -113,9 +113,13 @@ class Check:
                     break
                 await desk.changed(_IDLE_PAUSE)
             before, idle = desk.movements, not desk.busy
-            cash, shares = await asyncio.gather(desk.venue.cash(), desk.venue.positions())
-            await self._booking.trades(await desk.venue.trades(after=int(desk.wall()) - _RECENT))
+            async with asyncio.timeout(_CUT):
+                cash, shares = await asyncio.gather(desk.venue.cash(), desk.venue.positions())
+                trades = await desk.venue.trades(after=int(desk.wall()) - _RECENT)
+            await self._booking.trades(trades)
             return idle and not desk.busy and desk.movements == before, Holdings(cash, shares)
+        except TimeoutError:
+            raise VenueUnknown(f"the venue did not say within {_CUT:g} s what the wallet holds") from None
         finally:
             desk.gate.set()
 
@@ -138,87 +142,53 @@ class Check:
         pending += [{"orderId": order.id, "tokenId": order.token_id, "status": str(order.status)} for order in sent]
         pending += [{"conditionId": condition_id, "status": "redeeming"} for condition_id in sorted(desk.redeeming)]
         # What something in flight may be moving differs only once that has landed.
-        moving = {order.token_id for order in sent}.union(*desk.redeeming.values())
-        differences = [_both(token_id, venue, books) for token_id in difference.shares if token_id not in moving]
-        if difference.cash and not moving:
-            differences.append({"asset": "cash", "venue": text(venue.cash), "ledger": text(books.cash)})
+        moving = frozenset(order.token_id for order in sent).union(*desk.redeeming.values())
         return {
+            "wallet": desk.wallet.name,
             "address": desk.wallet.address,
             "venueCash": text(venue.cash),
             "ledgerCash": text(books.cash),
-            "positions": [
-                {
-                    "tokenId": token_id,
-                    "venue": text(venue.shares.get(token_id, 0)),
-                    "ledger": text(books.shares.get(token_id, 0)),
-                }
-                for token_id in sorted(venue.shares.keys() | books.shares.keys())
-            ],
+            "positions": [_both(token_id, venue, books) for token_id in sorted(venue.shares.keys() | books.shares.keys())],
             "pending": pending,
-            "differences": differences,
+            "differences": _rows(venue, books, difference, moving),
+            "blocked": desk.differing,
         }
 
-    async def square_up(self) -> bool:
-        """Book to nobody what the wallet held when the fleet began, and what came to it or left it outside the fleet since.
-
-        The first balance is taken as it is, a later difference when it was seen twice in a row. Returns whether the books
-        agree with the venue now.
+    async def difference(self) -> Holdings | None:
+        """Return what the venue holds beyond the books, or None while something is in flight that may explain it.
 
         Raises:
             Unavailable, VenueRefused, VenueUnknown: if the venue does not say what it holds.
         """
-        desk = self._desk
         async with self._alone:
-            difference = await self._difference()
-            if difference is None:
-                return False
-            self._began = self._began or desk.wallet.name in desk.fleet.addresses
-            if self._began and not difference:
-                self._suspicion = difference
-                return True
-            if self._began and (difference != self._suspicion or await self._being_paid_out(difference)):
-                self._suspicion = difference
-                return False
-            await self._book(difference, first=not self._began)
-            self._began = True
-            return True
+            return await self._difference()
+
+    def rows(self, difference: Holdings) -> list[dict[str, str]]:
+        """Return both sides of a difference, as `check` reports them."""
+        books = self.books
+        cash, shares = books.cash + difference.cash, dict(books.shares)
+        for token_id, size in difference.shares.items():
+            shares[token_id] = shares.get(token_id, 0) + size
+        return _rows(Holdings(cash, shares), books, difference, frozenset())
 
     async def _difference(self) -> Holdings | None:
-        """Return what differs, or None while something is in flight that may explain it."""
         desk = self._desk
         held_still, venue = await self._cut()
         if not held_still or desk.redeeming or any(order.in_doubt for order in desk.orders.open()):
             return None
         return self._unexplained(await self._confirmed(venue))
 
-    async def _being_paid_out(self, difference: Holdings) -> bool:
-        """Whether shares are missing because their market has ended: then its payout is booked, to those who held them."""
-        for token_id, size in difference.shares.items():
-            if size < 0 and (view := await self._desk.feed.market(token_id)) and view.market.closed:
-                return True
-        return False
-
-    async def _book(self, difference: Holdings, *, first: bool) -> None:
-        desk = self._desk
-        what = f"{text(difference.cash)} pUSD" + (
-            f" and shares of {len(difference.shares)} tokens" if difference.shares else ""
-        )
-        reason = f"{what} held when the fleet began" if first else f"{what} came to the wallet, or left it, outside the fleet"
-        if not first:
-            log.warning("wallet %s: %s: %s", desk.wallet.name, reason, difference.shares)
-        data = facts.deposit_data(
-            wallet=desk.wallet.name,
-            address=desk.wallet.address,
-            cash=difference.cash,
-            shares=difference.shares,
-            reason=reason,
-        )
-        with desk.working():
-            await desk.record([desk.source.event(Type.INFO, data)])
-
 
 def _both(token_id: str, venue: Holdings, books: Holdings) -> dict[str, str]:
     return {"tokenId": token_id, "venue": text(venue.shares.get(token_id, 0)), "ledger": text(books.shares.get(token_id, 0))}
+
+
+def _rows(venue: Holdings, books: Holdings, difference: Holdings, moving: frozenset[str]) -> list[dict[str, str]]:
+    """Return both sides of what differs; tokens that something in flight may be moving are left out."""
+    rows = [_both(token_id, venue, books) for token_id in difference.shares if token_id not in moving]
+    if difference.cash and not moving:
+        rows.append({"asset": "cash", "venue": text(venue.cash), "ledger": text(books.cash)})
+    return rows
 
 
 def _pending_fill(key: str, fill: Fill) -> dict[str, Any]:

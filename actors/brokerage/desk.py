@@ -61,6 +61,8 @@ class Desk:
         self.gate.set()
         #: Another life of this broker has begun, so this one must not act any more.
         self.fenced = False
+        #: Why no order may be placed: the books differ from the venue, or were not compared with it yet.
+        self.differing: str | None = f"the books of wallet {wallet.name} have not been compared with the venue yet"
         self._source: EventSource | None = None
         self._venue: TradingSession | None = None
         self._away = "it has not connected yet"
@@ -201,6 +203,11 @@ class Desk:
         """Fold what others have logged; own events were folded when they were stored."""
         if self._source is not None and event.source != self.name:
             self.portfolio.apply(event)
+
+    def owns(self, order_id: str) -> bool:
+        """Whether an order is tracked as one of the fleet's own."""
+        order = self.orders.get(order_id)
+        return order is not None and bool(order.intent_id)
 
     async def find(self, order_id: str) -> Order | None:
         """Return one of the fleet's orders, from the log if it is no longer tracked."""

@@ -106,6 +106,8 @@ class Entry:
     def _check_open(self) -> None:
         if self.halted is not None:
             raise Unavailable(f"trading is halted: {self.halted}")
+        if self._desk.differing is not None:
+            raise Unavailable(self._desk.differing)
         if self._desk.fenced:
             raise Unavailable(f"another life of {self._desk.name} has begun; this one has ended")
         _ = self._desk.venue
@@ -115,7 +117,8 @@ class Entry:
 
     def stopped(self, agent_id: str, cleared: int) -> str | None:
         """Return why what an agent asked for when its orders had been cleared so often is not sent now, or None."""
-        return f"trading is halted: {self.halted}" if self.halted is not None else self._swept(agent_id, cleared)
+        halted = f"trading is halted: {self.halted}" if self.halted is not None else None
+        return halted or self._desk.differing or self._swept(agent_id, cleared)
 
     def _not_selling_out(self) -> str | None:
         return None if self._desk.fleet.flattening else "the kill switch no longer sells out"

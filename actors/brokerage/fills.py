@@ -1,5 +1,6 @@
 """Which fills of a trade are ours, at which price and cost: the taker's, or those of one or more of its makers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors.polymarket.account import Leg, VenueTrade
@@ -39,14 +40,19 @@ class VenueFill:
         return f"{self.trade_id}/{self.order_id}"
 
 
-def fills_of(trade: VenueTrade, owner: str, address: str) -> list[VenueFill]:
-    """Return the fills of a trade that belong to an API key or to a wallet's address."""
+def fills_of(
+    trade: VenueTrade, owner: str, address: str, known: Callable[[str], bool] = lambda order_id: False
+) -> list[VenueFill]:
+    """Return the fills of a trade that belong to an API key or to a wallet's address, or to an order that is known as ours.
+
+    An order stays its wallet's when the key with which it was placed is revoked.
+    """
     fills = []
-    if not trade.maker_only and _ours(trade.taker, owner, address):
+    if known(trade.taker.order_id) or (not trade.maker_only and _ours(trade.taker, owner, address)):
         fills.append(_fill(trade, trade.taker, trade.taker.size, _taker_cost(trade), maker=False))
     mine: dict[str, list[Leg]] = {}
     for maker in trade.makers:
-        if _ours(maker, owner, address):
+        if known(maker.order_id) or _ours(maker, owner, address):
             mine.setdefault(maker.order_id, []).append(maker)
     for legs in mine.values():
         size = sum(leg.size for leg in legs)

@@ -7,6 +7,7 @@ from actors.brokerage.booking import GRACE, Booking
 from actors.brokerage.desk import Desk
 from actors.brokerage.fills import fills_of
 from actors.brokerage.orders import Order
+from actors.brokerage.user_channel import told_by
 from agents.errors import Unavailable
 from agents.orders import OrderStatus
 from agents.ports import Placed
@@ -89,16 +90,19 @@ class Recovery:
             raise Unavailable(f"the venue does not say what became of order {unknown[0].id}")
         await self._compare_open()
 
-    async def _book_missing(self) -> None:
-        desk, began = self._desk, int(self._desk.wall())
+    async def _book_missing(self) -> list[str]:
+        """Book what is not booked yet of the venue's trades; return what was news, as `told_by` names it."""
+        desk, began, news = self._desk, int(self._desk.wall()), []
         if since := self._since():
-            await self._booking.trades(await desk.venue.trades(after=since - _OVERLAP))
+            found = await desk.venue.trades(after=since - _OVERLAP)
+            news = [told_by(trade) for trade in found if await self._booking.trades([trade])]
         else:
             # There is no trade of the fleet yet; what others did before is in the balance that it begins with.
             earlier = await desk.venue.trades(after=began - 2 * _OVERLAP)
             fills = [fill for trade in earlier for fill in fills_of(trade, desk.venue.owner, desk.venue.address)]
             desk.known.update((fill.key, fill.matched_at) for fill in fills)
         self._reconciled = began
+        return news
 
     async def _settled(self, order: Order) -> bool:
         if not order.open or order.posting or order.waiting:
@@ -114,28 +118,32 @@ class Recovery:
             if order.in_doubt:
                 await self._settled(order)
 
-    async def reconcile(self) -> None:
-        """Book what the user channel may have lost: trades, settlements, and ends of orders."""
-        await self._book_missing()
-        await self._compare_open()
+    async def reconcile(self) -> list[str]:
+        """Book what the user channel may have lost: trades, settlements, ends of orders; return what was (see `told_by`)."""
+        news = await self._book_missing() + await self._compare_open()
         self._desk.forget(self._oldest() - _FORGOTTEN)
+        return news
 
-    async def _compare_open(self) -> None:
+    async def _compare_open(self) -> list[str]:
         """Settle the orders that the venue lists no longer, and cancel those of the fleet's own that have ended in the log.
 
-        What others placed with the wallet is left alone, and so is what was placed or ended after the question.
+        What others placed with the wallet is left alone, and so is what was placed or ended after the question. Returns the
+        ids of the former that have ended.
         """
         desk = self._desk
         asked, known = int(desk.wall() * 1000), {order.id for order in desk.orders.open()}
         listed = {order.id for order in await desk.venue.open_orders()}
-        for order in list(desk.orders.open()):
-            if order.id not in listed and order.created < asked and not order.in_doubt:
-                await self._settled(order)
+        gone = [
+            order for order in desk.orders.open() if order.id not in listed and order.created < asked and not order.in_doubt
+        ]
+        for order in gone:
+            await self._settled(order)
         found = [await desk.find(order_id) for order_id in listed - known]
         strays = [order.id for order in found if order is not None and order.intent_id and order.created < asked]
         if strays:
             log.warning("cancelling %d orders that rest at the venue and have ended in the log: %s", len(strays), strays)
             await desk.venue.cancel(strays)
+        return [order.id for order in gone if not order.open]
 
     def _since(self) -> int:
         """Return the wall second from which on a trade may be missing or unsettled; 0 if nothing can be missing."""

@@ -1,11 +1,41 @@
-"""What a wallet does on the chain: paying out the shares of resolved markets."""
+"""What a wallet does on the chain: paying out the shares of resolved markets; and what came to it or left it there."""
 
 from dataclasses import dataclass
 
 from polymarket import AsyncSecureClient
-from polymarket.models.data.activity import RedeemActivity
+from polymarket.models.data.activity import (
+    DepositActivity,
+    MakerRebateActivity,
+    RedeemActivity,
+    ReferralRewardActivity,
+    RewardActivity,
+    TakerRebateActivity,
+    WithdrawalActivity,
+    YieldActivity,
+)
+from polymarket.models.data.common import ActivityTypeFilter
 
 from agents.money import Micro, micro
+
+#: Cash that comes to a wallet, or leaves it, without a trade.
+_TRANSFERS = (
+    DepositActivity,
+    WithdrawalActivity,
+    RewardActivity,
+    MakerRebateActivity,
+    TakerRebateActivity,
+    ReferralRewardActivity,
+    YieldActivity,
+)
+_TRANSFER_TYPES: tuple[ActivityTypeFilter, ...] = (
+    "DEPOSIT",
+    "WITHDRAWAL",
+    "REWARD",
+    "MAKER_REBATE",
+    "TAKER_REBATE",
+    "REFERRAL_REWARD",
+    "YIELD",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +57,14 @@ async def redemptions(client: AsyncSecureClient, condition_id: str) -> list[Rede
     pages = client.list_activity(condition_id=condition_id, activity_types=["REDEEM"])
     items = [item async for item in pages.iter_items()]
     return [Redemption(str(item.transaction_hash), micro(item.amount)) for item in items if isinstance(item, RedeemActivity)]
+
+
+async def transfers(client: AsyncSecureClient, since: int) -> dict[str, Micro]:
+    """Return the cash that came to the wallet (negative: left it) without a trade since a wall second, by transaction."""
+    found: dict[str, Micro] = {}
+    async for item in client.list_activity(activity_types=_TRANSFER_TYPES, start=max(since, 1)).iter_items():
+        if isinstance(item, _TRANSFERS):
+            sign = -1 if isinstance(item, WithdrawalActivity) else 1
+            tx_hash = str(item.transaction_hash)
+            found[tx_hash] = found.get(tx_hash, 0) + sign * abs(micro(item.amount))
+    return found

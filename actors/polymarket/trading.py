@@ -57,6 +57,10 @@ class Reply:
     trade_ids: tuple[str, ...]
 
 
+class SignedOut(VenueRefused):
+    """Raised when the venue refused a request because the API key is revoked: sign in again."""
+
+
 class OtherHeartbeat(VenueRefused):
     """Raised when a heartbeat carried another id than the venue expects: `expected`, which is "" if none is running."""
 
@@ -73,6 +77,8 @@ def _translated(what: str) -> Iterator[None]:
         wait = error.retry_after or 1.0
         raise VenueBusy(f"the venue's rate limit refused {what}; try again in {wait:g} s", wait) from error
     except RequestRejectedError as error:
+        if error.status == 401:
+            raise SignedOut(f"{what}: the venue does not know the wallet's API key any more ({error})") from error
         if error.restriction is not None or error.status == _TOO_EARLY:
             raise VenueBusy(str(error), error.retry_after or 0.0) from error
         if error.status >= 500:
@@ -237,6 +243,11 @@ class TradingSession:
         """Return the payouts of a market that the wallet has had, newest first."""
         with _translated("listing payouts"):
             return await contracts.redemptions(self._client, condition_id)
+
+    async def transfers(self, since: int) -> dict[str, Micro]:
+        """Return the deposits, withdrawals, rewards and rebates since a wall second: cash, by transaction."""
+        with _translated("listing transfers"):
+            return await contracts.transfers(self._client, since)
 
     async def updates(self) -> AsyncIterator[VenueOrder | VenueTrade]:
         """Yield what the user channel says, for as long as the session is open; the library reconnects by itself."""

@@ -22,6 +22,16 @@ class Custody:
         floor.accounts.pay(floor.accounts.get(owner), cash)
         return floor.note_activity(ActivityKind.DEPOSIT, owner, cash=cash)
 
+    def withdraw(self, owner: str, cash: Micro) -> str:
+        """Take cash out that no open order holds."""
+        floor = self._floor
+        account = floor.accounts.get(owner)
+        if not 0 < cash <= account.available:
+            raise Refused("ERC20: transfer amount exceeds balance")
+        floor.deposited -= cash
+        floor.accounts.pay(account, -cash)
+        return floor.note_activity(ActivityKind.WITHDRAWAL, owner, cash=cash)
+
     def split(self, owner: str, condition_id: str, amount: Micro) -> str:
         """Turn cash into both tokens."""
         floor = self._floor

@@ -38,6 +38,7 @@ from actors.sandbox.records import (
     TradeRecord,
 )
 from actors.sandbox.settlement import Settlement
+from agents.model import Side
 from agents.money import Micro, notional
 
 _NO_BOOK = "No orderbook exists for the requested token id"
@@ -235,11 +236,22 @@ class Exchange:
         for mishap in self.floor.faults.mishaps(self._busy()):
             self._befall(mishap)
         self.settlement.run_due(wall)
+        self._end_uncovered()
         self.desk.run_due(wall)
         for owner in self.heartbeats.missed(wall):
             for order in list(self.floor.open_orders.get(owner, {}).values()):
                 if order.state is OrderState.LIVE:
                     self.desk.end(order, OrderState.CANCELED, "heartbeat missed")
+
+    def _end_uncovered(self) -> None:
+        """End the orders, the latest first, of users whose trades were taken back and who cannot cover them any more."""
+        recalled, self.settlement.recalled = self.settlement.recalled, set()
+        for owner in recalled:
+            account = self.floor.accounts.get(owner)
+            for order in reversed(list(self.floor.open_orders.get(owner, {}).values())):
+                left = account.available if order.side is Side.BUY else account.free(order.token_id)
+                if left < 0 and order.state is OrderState.LIVE:
+                    self.desk.end(order, OrderState.CANCELED, "not enough balance / allowance")
 
     def _busy(self) -> list[MarketRecord]:
         """Return the open markets in which users have open orders."""
@@ -261,6 +273,10 @@ class Exchange:
     def fund(self, owner: str, cash: Micro) -> str:
         """Give an address cash and return the transaction's hash."""
         return self._custody.fund(owner.lower(), cash)
+
+    def withdraw(self, owner: str, cash: Micro) -> str:
+        """Take cash out of an address and return the transaction's hash."""
+        return self._custody.withdraw(owner.lower(), cash)
 
     def addresses(self) -> list[str]:
         """Return the users' addresses that hold an account."""

@@ -68,6 +68,7 @@ class ActivityKind(StrEnum):
     MERGE = "MERGE"
     REDEEM = "REDEEM"
     DEPOSIT = "DEPOSIT"
+    WITHDRAWAL = "WITHDRAWAL"
 
 
 @dataclass(frozen=True, slots=True)

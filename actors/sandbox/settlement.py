@@ -22,6 +22,8 @@ class Settlement:
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
         self._due: list[tuple[int, int, str, TradeStatus]] = []
+        #: Users whose trades were taken back since this was last looked at: their orders may be covered no longer.
+        self.recalled: set[str] = set()
         self._n = 0
 
     def match(self, listing: Listing, taker: Order, fill: Fill) -> None:
@@ -84,6 +86,7 @@ class Settlement:
         trade = replace(trade, status=status, update_wall=floor.wall_ms())
         floor.trades[trade_id] = trade
         if status is TradeStatus.FAILED:
+            self._recall(trade)
             self._take_back(trade)
         self._changed(trade)
 
@@ -104,6 +107,23 @@ class Settlement:
         else:
             accounts.pay(account, cash - side.fee)
             accounts.lose(account, side.token_id, size, cash, side.fee, now)
+
+    def _recall(self, trade: TradeRecord) -> None:
+        """Fail the later trades in which a buyer has sold what it does not get: on the chain they have nothing to move."""
+        floor = self._floor
+        for side in (trade.taker, trade.maker):
+            account = floor.accounts.get(side.owner)
+            if account.house:
+                continue
+            self.recalled.add(side.owner)
+            if side.side is Side.SELL:
+                continue
+            for trade_id in reversed(list(floor.trade_ids.get(side.owner, ()))):
+                if account.held(side.token_id) >= trade.size:
+                    break
+                later = floor.trades.get(trade_id)
+                if later is not None and later.trade_id != trade.trade_id and _sells(later, side.owner, side.token_id):
+                    self.advance(trade_id, TradeStatus.FAILED)
 
     def _take_back(self, trade: TradeRecord) -> None:
         floor = self._floor
@@ -165,6 +185,11 @@ def _side(order: Order, price: Micro, fee: Micro) -> TradeSide:
         price=price,
         fee=fee,
     )
+
+
+def _sells(trade: TradeRecord, owner: str, token_id: str) -> bool:
+    sides = (trade.taker, trade.maker)
+    return any(side.owner == owner and side.token_id == token_id and side.side is Side.SELL for side in sides)
 
 
 def _minted(kind: MatchKind, size: Micro) -> Micro:

@@ -32,6 +32,7 @@ from supervisor.api.portfolio_routes import portfolio_routes
 from supervisor.api.probe_routes import probe_routes
 from supervisor.api.socket_io import SocketIo
 from supervisor.api.telegram_routes import telegram_routes
+from supervisor.api.wallet_routes import wallet_routes
 
 _ABOUT = """Runs many Polymarket trading agents at once.
 
@@ -91,6 +92,7 @@ def rest_app(context: FleetContext, access: Access, *, address_header: str = "",
         approval_routes,
         fleet_routes,
         portfolio_routes,
+        wallet_routes,
         log_routes,
         probe_routes,
     ):

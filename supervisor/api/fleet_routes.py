@@ -40,12 +40,14 @@ class HeldTokens(TypedDict):
 class WalletCheck(TypedDict):
     """One wallet's books against the venue."""
 
+    wallet: str
     address: str
     venueCash: Exact
     ledgerCash: Exact
     positions: list[HeldTokens]
     pending: list[dict[str, Any]]
     differences: list[dict[str, Any]]
+    blocked: Annotated[str | None, Field(description="Why the wallet places no orders; null: its books agree.")]
 
 
 class LedgerCheck(TypedDict):

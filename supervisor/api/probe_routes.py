@@ -37,7 +37,7 @@ class Readiness(TypedDict):
     agents: bool
     seq: Annotated[int, Field(description="The newest event that this replica has folded.")]
     head: Annotated[int | None, Field(description="The newest event there is; null while the log cannot be asked.")]
-    error: Annotated[str | None, Field(description="What could not be asked.")]
+    error: Annotated[str | None, Field(description="What could not be asked, or how books differ from the venue.")]
 
 
 def probe_routes(context: FleetContext) -> APIRouter:
@@ -86,6 +86,7 @@ async def _readiness(context: FleetContext) -> Readiness:
     except PolyfleetError as error:
         found["error"] = str(error)
     else:
-        found["wallets"], found["agents"] = answer["wallets"], answer["agents"]
+        found["wallets"], found["agents"] = answer["wallets"] and not context.state.differing, answer["agents"]
+        found["error"] = "; ".join(context.state.differing.values()) or None
         found["ready"] = found["log"] and found["wallets"] and found["agents"]
     return found

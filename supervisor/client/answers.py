@@ -18,8 +18,10 @@ from supervisor.api.market_views import MarketBook
 from supervisor.api.order_routes import Cancelled
 from supervisor.api.probe_routes import Readiness
 from supervisor.api.seed_routes import Health
+from supervisor.api.wallet_routes import Adjusted
 
 __all__ = [
+    "Adjusted",
     "AgentList",
     "AgentStatus",
     "Approvals",

@@ -217,6 +217,14 @@ def ledger_check() -> Call[answers.LedgerCheck]:
     return Call("GET", "/api/ledger/check")
 
 
+def adjust(
+    wallet: str, reason: str, *, cash: str = "0", shares: Mapping[str, str] | None = None, agent_id: str | None = None
+) -> Call[answers.Adjusted]:
+    """Book the difference between a wallet's books and the venue, to an agent or to nobody. Raises NotFound or Conflict."""
+    body = {"reason": reason, "cash": cash, "shares": dict(shares or {}), "agentId": agent_id}
+    return Call("POST", f"/api/wallets/{quote(wallet, safe='')}/adjust", body=body)
+
+
 def kill_switch(reason: str, *, flatten: bool = False) -> Call[answers.Halted]:
     """Stop all trading and cancel all orders; with `flatten` sell out too. Raises InvalidInput."""
     return Call("POST", "/api/fleet/kill-switch", body={"reason": reason, "flatten": flatten})

@@ -88,6 +88,7 @@ class Routes:
     markets = Route(calls.markets)
     market = Route(calls.market)
     ledger_check = Route(calls.ledger_check)
+    adjust = Route(calls.adjust)
     kill_switch = Route(calls.kill_switch)
     lift = Route(calls.lift)
     cancel_orders = Route(calls.cancel_orders)

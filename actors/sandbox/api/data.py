@@ -125,7 +125,7 @@ class Data:
             data_objects.activity(record, self._exchange.market(record.condition_id))
             for record in self._exchange.activity(user)
             if (not types or record.kind in types)
-            and (deposits or record.kind is not ActivityKind.DEPOSIT)
+            and (deposits or record.kind not in (ActivityKind.DEPOSIT, ActivityKind.WITHDRAWAL))
             and (not asked or record.condition_id in asked)
             and side in ("", record.side or "")
             and start <= record.timestamp <= end

@@ -115,6 +115,29 @@ async def test_the_kill_switch_goes_on_and_off(fleet: Served) -> None:
     assert fleet.context.state.halted is None
 
 
+async def test_a_difference_from_the_venue_is_shown_and_booked(fleet: Served) -> None:
+    await fleet.stand.supervisor.create(SPEC | {"id": "default"})
+    await fleet.context.settle(await fleet.ledger.head())
+    broker = fleet.stand.brokers["main"]
+    code, _, error = await polyfleet(fleet, "adjust", "main", "--reason", "a test")
+    assert (code, error) == (1, "polyfleet: the books of wallet main agree with the venue; there is nothing to adjust\n")
+    broker.differences += [
+        {"tokenId": "101", "venue": "5", "ledger": "4"},
+        {"asset": "cash", "venue": "9.5", "ledger": "10"},
+    ]
+    broker.blocked = "wallet main places no orders"
+    code, printed, _ = await polyfleet(fleet, "doctor")
+    assert (code, "wallet main places no orders" in printed) == (1, True)
+    code, printed, error = await polyfleet(fleet, "adjust", "main", "--reason", "a test", said="n\n")
+    assert (code, error) == (1, "Book this to nobody? [y/N]: polyfleet: nothing was done\n")
+    assert [line.split() for line in printed.splitlines()] == [["-0.5", "pUSD"], ["1", "shares", "of", "token", "101"]]
+    assert broker.adjusted == []
+    code, printed, _ = await polyfleet(fleet, "adjust", "main", "--reason", "a test", "--agent", "default", "--yes")
+    assert (code, printed.splitlines()[-1]) == (0, "the books of wallet main agree with the venue")
+    assert broker.adjusted == [(-500_000, {"101": 1_000_000}, "a test", "default")]
+    assert (await polyfleet(fleet, "adjust", "other", "--reason", "x"))[0] == 1
+
+
 async def test_the_kill_switch_sells_out_if_it_is_told_to(fleet: Served) -> None:
     code, printed, _ = await polyfleet(fleet, "kill-switch", "on", "a drill", "--flatten")
     assert (code, printed.splitlines()[0]) == (0, "all trading is stopped and all orders are cancelled")

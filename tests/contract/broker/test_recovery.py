@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.brokerage import booking, check, delivery
+from actors.brokerage import booking, delivery
 from actors.polymarket.trading import Reply
 from agents.errors import Unavailable, VenueUnknown
 from agents.events import Event, Type
@@ -179,7 +179,7 @@ def silence(fleet: Fleet) -> None:
         return 0
 
     fleet.broker._booking.report = deaf  # type: ignore[method-assign, assignment]
-    fleet.broker._updates.put_nowait = lambda update: None  # type: ignore[method-assign, assignment]
+    fleet.broker._channel._updates.put_nowait = lambda update: None  # type: ignore[method-assign, assignment]
 
 
 async def test_a_socket_gone_silent_loses_no_fill(fleet: Fleet) -> None:
@@ -309,30 +309,6 @@ async def test_without_the_ledger_no_order_is_sent(fleet: Fleet) -> None:
     [later] = await fleet.place("a", fleet.intent(market, "buy", "0.4", "10", quote=True))
     assert later.status == "live"
     await until(lambda: fleet.cash("a", 996 * ONE))
-    await fleet.agreed()
-
-
-async def test_cash_that_came_from_outside_belongs_to_nobody(fleet: Fleet) -> None:
-    await fleet.start(a="1000")
-    fleet.served.run(lambda exchange: exchange.fund(fleet.address, 5 * ONE + 1))
-    await fleet.restart()
-    book = fleet.broker._desk.book("")
-    assert book.cash == 10_000 * ONE - 1000 * ONE + 5 * ONE + 1
-    report = await fleet.agreed()
-    assert report["venueCash"] == "10005.000001"
-
-
-async def test_shares_that_came_from_outside_belong_to_nobody(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "_PATIENCE", 0.5)
-    await fleet.start(a="1000")
-    record = fleet.served.market()
-    fleet.served.run(lambda exchange: exchange.split(fleet.address, record.condition_id, 3 * ONE))
-    difference = await fleet.broker.check()
-    assert sorted(row["venue"] for row in difference["differences"] if "tokenId" in row) == ["3", "3"]
-    await fleet.restart()
-    assert {token: position.size for token, position in fleet.broker._desk.book("").positions.items()} == dict.fromkeys(
-        record.tokens, 3 * ONE
-    )
     await fleet.agreed()
 
 

@@ -1,7 +1,6 @@
 """The market feed against the real wire of the simulated venue."""
 
 import asyncio
-import json
 from collections.abc import Callable
 
 import pytest
@@ -172,7 +171,7 @@ async def _best(feeds: Feeds, record: MarketRecord, bid: int) -> bool:
     return view is not None and view.books[0].bid == bid
 
 
-async def test_a_frozen_subscription_gets_a_new_socket(feeds: Feeds, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_frozen_market_socket_is_noticed_by_its_age_and_replaced(feeds: Feeds, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "RESYNC", 0.5)
     monkeypatch.setattr(upkeep, "_FROZEN", 1.0)
     streams: list[MarketStream] = []
@@ -186,9 +185,9 @@ async def test_a_frozen_subscription_gets_a_new_socket(feeds: Feeds, monkeypatch
     await feeds.start()
     [shard] = streams[0].shards
     connects = shard.connects
-    assert shard._socket is not None
-    # The venue forgets the subscription, as it has been seen to; the socket itself stays open and answers pings.
-    await shard._socket.send(json.dumps({"operation": "unsubscribe", "assets_ids": list(shard.assets)}))
+    # Its sockets stay open and answer pings, and tell nothing any more.
+    named = feeds.served.server.venue.faults
+    feeds.served.run(lambda _: named.switch({"frozen-market": ""}))
     await asyncio.sleep(1.5)
     Rival(feeds.served).rest(record.tokens[0], Side.BUY, "0.3", "10")
 
@@ -198,6 +197,7 @@ async def test_a_frozen_subscription_gets_a_new_socket(feeds: Feeds, monkeypatch
     await until(replaced)
     Rival(feeds.served).rest(record.tokens[0], Side.BUY, "0.31", "10")
     await until(lambda: _best(feeds, record, micro("0.31")))
+    feeds.served.run(lambda _: named.clear())
 
 
 async def test_before_it_has_read_anything_it_is_unavailable(feeds: Feeds) -> None:

@@ -49,10 +49,14 @@ async def test_a_late_fill_of_a_cancelled_order_is_booked(bench: Bench) -> None:
     assert bench.desk.book("a").positions[order.token_id].size == 4 * ONE
 
 
-async def test_a_trade_that_failed_before_it_was_heard_of_is_nothing(bench: Bench) -> None:
+async def test_a_trade_that_failed_before_it_was_heard_of_is_booked_and_taken_back(bench: Bench) -> None:
     order = bench.order()
-    assert await Booking(bench.desk).trades([trade_of(order, "t1", 4 * ONE, "FAILED")]) == 0
-    assert bench.log.events == []
+    assert await Booking(bench.desk).trades([trade_of(order, "t1", 4 * ONE, "FAILED")]) == 2
+    book = bench.desk.book("a")
+    assert (book.cash, book.positions[order.token_id].size, order.filled) == (1000 * ONE, 0, 4 * ONE)
+    assert bench.desk.pending() == []
+    assert await Booking(bench.desk).settle(order, venue_order(order, "CANCELED", 4 * ONE)), "the venue counts it as matched"
+    assert not order.open
 
 
 async def test_a_failed_settlement_is_taken_back(bench: Bench) -> None:

@@ -136,3 +136,23 @@ def test_positions_carry_average_cost_fees_and_realised_profit() -> None:
     assert (position.size, position.cost, position.average) == (15 * ONE, 7_500_000, 500_000)
     assert position.realized == ONE
     assert position.fees == 96_000 + 96_000 + 42_000
+
+
+def test_a_failed_trade_takes_with_it_the_sale_of_its_shares_and_the_orders_that_they_covered() -> None:
+    stage = Stage()
+    stage.exchange.faults = Failing()
+    stage.give(BOB, "20")
+    stage.place(BOB, "SELL", "0.40", "20")
+    stage.place(ALICE, "BUY", "0.40", "20")
+    stage.exchange.faults = Faults()
+    stage.place(BOB, "BUY", "0.30", "10")
+    stage.place(ALICE, "SELL", "0.30", "10")
+    resting = stage.place(ALICE, "SELL", "0.70", "8")
+    stage.wall.pass_by(1)
+    stage.exchange.run_due()
+    assert [trade.status for trade in stage.exchange.trades(ALICE)] == ["FAILED", "FAILED"]
+    assert (stage.cash(ALICE), stage.shares(ALICE, YES), stage.cash(BOB), stage.shares(BOB, YES)) == (1000, 0, 980, 20)
+    ended = stage.exchange.order(resting.order_id)
+    assert ended is not None
+    assert (ended.state, ended.reason) == ("CANCELED", "not enough balance / allowance")
+    assert_consistent(stage.exchange)

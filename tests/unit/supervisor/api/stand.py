@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -27,7 +27,7 @@ from agents.errors import Conflict, InvalidInput, NotFound, Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
 from agents.model import Book, FeeSchedule, Level, Market, MarketView
-from agents.money import ONE, micro
+from agents.money import ONE, Micro, micro
 from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Queues, Snapshot
 from agents.spec import AgentSpec, AgentState, Desired
 from agents.strategies import registry as strategies
@@ -320,6 +320,8 @@ class BrokerStand:
 
     def __init__(self) -> None:
         self.differences: list[dict[str, Any]] = []
+        self.blocked: str | None = None
+        self.adjusted: list[tuple[Micro, dict[str, Micro], str, str | None]] = []
         #: Ids of resting orders with their agents and markets.
         self.resting: dict[str, tuple[str, str]] = {}
 
@@ -341,13 +343,18 @@ class BrokerStand:
 
     async def check(self) -> dict[str, Any]:
         return {
+            "wallet": "main",
             "address": "0xw",
             "venueCash": "10",
             "ledgerCash": "10",
             "positions": [{"tokenId": "101", "venue": "5", "ledger": "5"}],
             "pending": [],
             "differences": self.differences,
+            "blocked": self.blocked,
         }
+
+    async def adjust(self, cash: Micro, shares: Mapping[str, Micro], reason: str, agent_id: str | None = None) -> None:
+        self.adjusted.append((cash, dict(shares), reason, agent_id))
 
 
 class AgentStand:

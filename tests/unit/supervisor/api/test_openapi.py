@@ -63,6 +63,7 @@ GET /api/portfolio/equity
 GET /api/portfolio/trades.csv
 GET /api/scores
 GET /api/ledger/check
+POST /api/wallets/{wallet}/adjust
 POST /api/notifications
 GET /ready
 GET /metrics

@@ -59,7 +59,12 @@ async def test_every_route_needs_the_scope_of_its_kind_and_refuses_those_below(g
     assert len(routes) > 30
     for method, path in routes:
         expected = Scope.READ if method == "GET" else Scope.CONTROL if f"{method} {path}" in CONTROL else Scope.ADMIN
-        called = path.replace("{agent_id}", "nobody").replace("{market_id}", "1").replace("{approval_id}", "x")
+        called = (
+            path.replace("{agent_id}", "nobody")
+            .replace("{market_id}", "1")
+            .replace("{approval_id}", "x")
+            .replace("{wallet}", "main")
+        )
         assert required(method, called) == (None if path in OPEN_PATHS else expected), (method, path)
         if path in OPEN_PATHS:
             continue
