@@ -110,10 +110,14 @@ def order_data(
     post_only: bool,
     venue_time: int,
     reason: str = "",
+    may_cost: Micro = 0,
     trade_id: str = "",
     trade_status: str = "",
 ) -> dict[str, Any]:
-    """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled."""
+    """Return the data of an `order`; `may_cost` is the most that all of a buy can cost, its fee included.
+
+    `trade_id` and `trade_status` (confirmed, failed) stand only where a fill was settled.
+    """
     data = {
         "orderId": order_id,
         "decisionId": decision_id,
@@ -121,6 +125,7 @@ def order_data(
         "marketId": market.id,
         "marketQuestion": market.question,
         "conditionId": market.condition_id,
+        "eventId": market.event_id,
         "tokenId": token_id,
         "outcome": market.outcome(token_id),
         "side": str(side),
@@ -133,6 +138,8 @@ def order_data(
         "reason": reason,
         "venueTime": venue_time,
     }
+    if may_cost:
+        data["mayCost"] = text(may_cost)
     if trade_status:
         data |= {"tradeId": trade_id, "tradeStatus": trade_status}
     return data

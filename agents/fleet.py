@@ -7,6 +7,7 @@ from agents.audit import Answers
 from agents.events import Event, Type
 from agents.forecasting.spend import Spend
 from agents.forecasting.track import TrackRecord
+from agents.limits.state import RiskState
 from agents.money import Micro
 from agents.portfolio import Portfolio
 from agents.spec import AgentSpec, AgentState, Desired
@@ -68,12 +69,19 @@ class FleetState:
     payouts: dict[str, set[str]] = field(default_factory=dict)
     #: Wallet name to address.
     addresses: dict[str, str] = field(default_factory=dict)
+    #: The limits, the stops that are on, and what leads to the next.
+    risk: RiskState = field(default_factory=RiskState)
     #: What requests with an idempotency key were answered.
     answers: Answers = field(default_factory=Answers)
 
     def profit(self, agent_id: str) -> Micro:
         """Return an agent's realised profit over all wallets, fees taken off."""
         return sum(book.profit for _, book in self.portfolio.books_of(agent_id))
+
+    def blocked(self, record: AgentRecord) -> str | None:
+        """Return why an agent may not trade now: the kill switch, a risk rule, a budget, or None."""
+        switch = f"kill switch: {self.halted}" if self.halted else None
+        return switch or self.risk.blocked(record.spec.id, record.spec.wallet) or record.blocked
 
     @property
     def total_profit(self) -> Micro:
@@ -88,6 +96,7 @@ class FleetState:
         self.portfolio.apply(event)
         self.spend.apply(event)
         self.answers.apply(event)
+        self.risk.apply(event)
         agent = self.agents.get(event.agent_id) if event.agent_id else None
         data = event.data
         match event.type:

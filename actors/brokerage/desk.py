@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 #: Fills that are added before old ones are forgotten.
 _MANY = 20_000
 
+#: Types of events, besides the orders that settle a fill, that may change the books.
+_MOVING = frozenset({Type.TRADE, Type.RESOLUTION, Type.INFO, Type.AGENT})
+
 
 class Desk:
     """One wallet's desk: `portfolio` holds the books as of the last own event and of what the log was followed to."""
@@ -64,6 +67,8 @@ class Desk:
         self._venue: TradingSession | None = None
         self._away = "it has not connected yet"
         self._markets: dict[str, Market] = {}
+        #: How often the books have changed.
+        self.revision = 0
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: The venue's clock; whoever runs the broker keeps it set.
         self.clock = VenueClock(feed.now)
@@ -85,6 +90,7 @@ class Desk:
         if not await self.follower.reached(head, 30.0):
             raise Unavailable(f"{self.name} could not read the log up to {head}")
         self.portfolio = copy.deepcopy(self.fleet.portfolio)
+        self.revision += 1
         self._source = EventSource(self.name, incarnation, self.ledger, self.wall)
 
     @property
@@ -170,6 +176,11 @@ class Desk:
             self.learn(view.market)
         return self._markets.get(id)
 
+    @property
+    def known_markets(self) -> Mapping[str, Market]:
+        """The markets that it remembers, by token and by condition id."""
+        return self._markets
+
     def learn(self, market: Market) -> None:
         """Remember a market."""
         for id in (market.condition_id, *market.tokens):
@@ -191,15 +202,19 @@ class Desk:
             self.fenced = True
             raise Unavailable(f"another life of {self.name} has begun; this one has ended") from None
         for event in events:
-            self.portfolio.apply(event)
-            self.movements += event.type is not Type.ORDER or "tradeStatus" in event.data
+            self._apply(event)
+            self.movements += _moves(event)
         self._news.set()
         self._news = asyncio.Event()
 
     def _follow(self, event: Event) -> None:
         """Fold what others have logged; own events were folded when they were stored."""
         if self._source is not None and event.source != self.name:
-            self.portfolio.apply(event)
+            self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        self.portfolio.apply(event)
+        self.revision += _moves(event)
 
     async def find(self, order_id: str) -> Order | None:
         """Return one of the fleet's orders, from the log if it is no longer tracked."""
@@ -289,3 +304,8 @@ class Desk:
             self.known[fill.key] = fill.matched_at or int(self.wall())
             self.matched_until = max(self.matched_until, fill.matched_at)
         self.orders.refresh(order)
+
+
+def _moves(event: Event) -> bool:
+    """Whether an event may change the books."""
+    return event.type in _MOVING or (event.type is Type.ORDER and "tradeStatus" in event.data)

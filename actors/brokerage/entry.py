@@ -5,9 +5,13 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from actors.brokerage.booking import Booking
+from actors.brokerage.breakers import Breakers
 from actors.brokerage.desk import Desk
+from actors.brokerage.limits import Limits
 from actors.brokerage.notices import order_event
 from actors.brokerage.orders import Order
 from actors.brokerage.ticket import write_ticket
@@ -39,9 +43,11 @@ _LONGEST_WAIT = 1.0
 class Entry:
     """Takes the intents of all agents of a wallet. One agent's calls run one after the other, those of several side by side."""
 
-    def __init__(self, desk: Desk, booking: Booking) -> None:
+    def __init__(self, desk: Desk, booking: Booking, limits: Limits, breakers: Breakers) -> None:
         self._desk = desk
         self._booking = booking
+        self._limits = limits
+        self._breakers = breakers
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._incarnations: dict[str, int] = {}
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
@@ -107,6 +113,7 @@ class Entry:
             return known
         try:
             self._check_open()
+            intent = await self._checked(intent)
             ticket, size = write_ticket(intent.decision)
             await desk.gate.wait()
             with desk.working():
@@ -116,6 +123,15 @@ class Entry:
         except (InvalidInput, Unavailable, VenueRefused) as error:
             return _refused(intent, str(error))
         return order.placed
+
+    async def _checked(self, intent: Intent) -> Intent:
+        """Return an intent whose market is as the feed knows it, which an agent's word is not taken for."""
+        quotes, condition_id = self._limits.quotes, intent.decision.market.condition_id
+        with suppress(Unavailable):
+            # Without the feed nothing is bought; what is held can still be sold.
+            await quotes.ask(condition_id)
+        view = quotes.view(condition_id)
+        return replace(intent, decision=replace(intent.decision, market=view.market)) if view else intent
 
     async def _store(self, agent_id: str, intent: Intent, ticket: Ticket, size: Micro) -> tuple[Order, bytes]:
         """Sign an order, check it against its agent's own book, and store intent and signed bytes in one commit.
@@ -143,10 +159,11 @@ class Entry:
             posting=True,
         )
         # Nothing is awaited between the check and `add`: what one agent is about to place, the next one's check sees.
-        if reason := self._risk(order, agent_id):
+        if reason := self._risk(order, agent_id, decision.confidence):
             raise InvalidInput(reason)
         desk.learn(decision.market)
         desk.orders.add(order)
+        self._limits.note(agent_id)
         states = (S.INTENDED, S.SIGNED)
         events = [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
         try:
@@ -157,7 +174,7 @@ class Entry:
             raise
         return order, signed.payload
 
-    def _risk(self, order: Order, agent_id: str) -> str | None:
+    def _risk(self, order: Order, agent_id: str, confidence: float) -> str | None:
         """Return why an agent may not place an order, or None."""
         desk = self._desk
         if order.side is Side.BUY:
@@ -168,12 +185,15 @@ class Entry:
             free = desk.free_shares(agent_id, order.token_id)
             if order.size > free:
                 return f"it sells {text(order.size)} shares, and the agent has {text(max(free, 0))} free"
+        if refusal := self._limits.refusal(order, agent_id, confidence):
+            return str(refusal)
         return desk.orders.crossing(order.market, order.token_id, order.side, order.price)
 
     async def _send(self, order: Order, payload: bytes) -> None:
         """Send an order and bring it to what the venue says came of it. What stays unknown is settled later, by its id."""
         try:
-            reply = await self._desk.venue.post(payload)
+            with self._breakers.request():
+                reply = await self._desk.venue.post(payload)
             await self._answered(order, reply)
         except VenueUnknown as error:
             await self._unknown(order, str(error))
@@ -238,6 +258,10 @@ class Entry:
         if outside := left - {order.id for order in ours}:
             await desk.venue.cancel(sorted(outside))
         return sum(counts) + len(left)
+
+    async def cancel(self, orders: Iterable[Order]) -> int:
+        """Cancel those of these orders that may rest; return how many there were."""
+        return await self._cancel(orders)
 
     async def _cancel(self, orders: Iterable[Order]) -> int:
         """Cancel those of these orders that may rest, and log how each has ended; return how many there were."""

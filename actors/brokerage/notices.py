@@ -29,6 +29,7 @@ def order_event(source: EventSource, wallet: str, order: Order, status: OrderSta
         order_type=order.order_type,
         post_only=order.post_only,
         venue_time=venue_time,
+        may_cost=order.may_cost,
         **fields,
     )
     return source.event(Type.ORDER, data, order.agent_id)

@@ -113,7 +113,7 @@ def agent_status(state: FleetState, record: AgentRecord, *, now: int, heartbeat:
         "strategy": spec.strategy,
         "state": record.state,
         "reason": record.reason,
-        "blocked": record.blocked or (f"kill switch: {state.halted}" if state.halted else None),
+        "blocked": state.blocked(record),
         "incarnation": record.incarnation,
         "pid": record.pid,
         "restarts": record.restarts,

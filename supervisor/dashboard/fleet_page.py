@@ -106,7 +106,7 @@ def decided(decision: dict[str, Any] | None) -> dict[str, Any]:
 
 def _row(live: Live, record: AgentRecord) -> Row:
     spec, state = record.spec, live.desk.context.state
-    blocked = record.blocked or ("kill switch" if state.halted else None)
+    blocked = state.blocked(record)
     calm = record.state in (S.RUNNING, S.STOPPED)
     return {
         "key": spec.id,

@@ -25,6 +25,13 @@ from tests.contract.broker.rival import Rival
 from tests.contract.sandbox.served import Served
 
 
+#: What an agent's spec says where a test is about something else than limits.
+FREE: dict[str, Any] = {
+    "maxTradeAmount": 100_000,
+    "risk": {"maxMarketExposure": "off", "maxEventExposure": "off", "maxPriceDistance": 1, "maxBargain": 1},
+}
+
+
 class Fleet:
     """One wallet's broker with what it needs. A broker can be killed and started again; the ledger and the venue live on."""
 
@@ -73,9 +80,9 @@ class Fleet:
         if self.broker._desk.follower.state is not None:
             await self.broker.admit(agent_id, 1, seq)
 
-    async def change_agent(self, agent_id: str, change: str, budget: str) -> int:
-        """Log a change of an agent and return its seq."""
-        spec = AgentSpec.model_validate({"id": agent_id, "strategy": "none", "budget": budget})
+    async def change_agent(self, agent_id: str, change: str, budget: str, **changes: Any) -> int:
+        """Log a change of an agent, whose spec has fields other than those of `FREE`, and return its seq."""
+        spec = AgentSpec.model_validate({"id": agent_id, "strategy": "none", "budget": budget, **FREE, **changes})
         record = replace(AgentRecord(spec), incarnation=1)
         event = self.supervisor.event(Type.AGENT, agent_data(record, change, with_spec=True), agent_id)
         [seq] = await self.supervisor.store([event])

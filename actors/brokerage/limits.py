@@ -1,0 +1,110 @@
+"""The one question before every order: whether the limits allow it, with all that is held, open and known just then."""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+
+from actors.brokerage.desk import Desk
+from actors.brokerage.orders import Order
+from actors.brokerage.quotes import Quotes
+from agents.limits.exposure import FLEET, Commitment, Holdings, Place, agent_scope, holdings, scopes, wallet_scope
+from agents.limits.rules import Proposal, Refusal, Scope, Situation, refusal
+from agents.limits.state import Stop
+from agents.model import Side
+from agents.portfolio import UNALLOCATED
+
+#: Seconds over which orders are counted.
+_MINUTE = 60.0
+
+
+class Limits:
+    """Judges the orders of one wallet. Nothing is awaited in here, so what is judged and then added counts for the next."""
+
+    def __init__(self, desk: Desk, quotes: Quotes, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.quotes = quotes
+        #: Stops by scope that are on their way to the log.
+        self.coming: dict[str, Stop] = {}
+        #: When losses were looked at.
+        self.looked: float | None = None
+        self._desk = desk
+        self._monotonic = monotonic
+        self._sent: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._holdings: tuple[int, Holdings] | None = None
+
+    def refusal(self, order: Order, agent_id: str, confidence: float) -> Refusal | None:
+        """Return why an agent may not place an order, or None."""
+        desk = self._desk
+        record = desk.fleet.agents.get(agent_id)
+        if record is None:
+            return Refusal("limits", "known", "unknown", f"there is no agent {agent_id} any more")
+        place = Place.of(order.market)
+        risk = desk.fleet.risk
+        exposures = self.holdings().exposures(place, self.commitments(), scopes(agent_id, desk.wallet.name))
+        situation = Situation(
+            settings=risk.settings,
+            unreadable=risk.unreadable,
+            scopes=[
+                Scope(scope, exposure, self.open_orders(scope), self.recent(scope)) for scope, exposure in exposures.items()
+            ],
+            view=self.quotes.view(order.market.condition_id),
+            now=desk.clock.reckoned,
+            unwatched=float("inf") if self.looked is None else self._monotonic() - self.looked,
+            stop=self.stop(agent_id),
+        )
+        proposal = Proposal(
+            spec=record.spec,
+            market=order.market,
+            token_id=order.token_id,
+            side=order.side,
+            price=order.price,
+            cost=order.may_cost,
+            confidence=confidence,
+            resting=order.post_only,
+        )
+        return refusal(proposal, situation)
+
+    def note(self, agent_id: str) -> None:
+        """Count an order that is placed now."""
+        now = self._monotonic()
+        for scope in scopes(agent_id, self._desk.wallet.name):
+            self._sent[scope].append(now)
+
+    def stop(self, agent_id: str) -> Stop | None:
+        """Return the stop that is on for an agent of this wallet, or None."""
+        wallet = self._desk.wallet.name
+        coming = (self.coming[scope] for scope in scopes(agent_id, wallet) if scope in self.coming)
+        return self._desk.fleet.risk.stopped(agent_id, wallet) or next(coming, None)
+
+    def commitments(self) -> list[Commitment]:
+        """Return what open buys hold back: this wallet's as they are now, those of others as the log says."""
+        wallet = self._desk.wallet.name
+        own = [
+            Commitment(wallet, order.agent_id or UNALLOCATED, Place.of(order.market), order.held_cash)
+            for order in self._desk.orders.open()
+            if order.side is Side.BUY
+        ]
+        return own + [buy.commitment for buy in self._desk.fleet.risk.buys.values() if buy.wallet != wallet]
+
+    def holdings(self) -> Holdings:
+        """Return what the books add up to; they are added up anew only when they have changed."""
+        desk = self._desk
+        if self._holdings is None or self._holdings[0] != desk.revision:
+            places = desk.fleet.risk.places
+            # What was ordered just now may not have come back from the log.
+            learned = {id: Place.of(market) for id, market in desk.known_markets.items() if id not in places}
+            self._holdings = desk.revision, holdings(desk.portfolio, {**learned, **places})
+        return self._holdings[1]
+
+    def open_orders(self, scope: str) -> int:
+        """Return how many orders of a scope are open in this wallet."""
+        orders = self._desk.orders
+        if scope in (FLEET, wallet_scope(self._desk.wallet.name)):
+            return sum(1 for _ in orders.open())
+        return sum(1 for order in orders.open() if order.agent_id and agent_scope(order.agent_id) == scope)
+
+    def recent(self, scope: str) -> int:
+        """Return how many orders of a scope were placed in the last minute."""
+        sent, since = self._sent[scope], self._monotonic() - _MINUTE
+        while sent and sent[0] < since:
+            sent.popleft()
+        return len(sent)

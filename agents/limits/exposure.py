@@ -1,0 +1,109 @@
+"""What is used up of the limits on exposure: the cost of the shares held and the cash that open buys may still spend."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agents.model import Market
+from agents.money import Micro
+from agents.portfolio import UNALLOCATED, Portfolio
+
+#: The scope of all wallets.
+FLEET = "fleet"
+
+
+def agent_scope(agent_id: str) -> str:
+    """Return the name of an agent's scope."""
+    return f"agent:{agent_id}"
+
+
+def wallet_scope(wallet: str) -> str:
+    """Return the name of a wallet's scope."""
+    return f"wallet:{wallet}"
+
+
+def scopes(agent_id: str | None, wallet: str) -> tuple[str, ...]:
+    """Return the scopes that an order of an agent counts in, the narrowest first."""
+    outer = (wallet_scope(wallet), FLEET)
+    return (agent_scope(agent_id), *outer) if agent_id else outer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a token belongs: its market, and the event that groups it with others (its own market, if there is none)."""
+
+    condition_id: str
+    event: str
+
+    @classmethod
+    def of(cls, market: Market) -> "Place":
+        """Return the place of a market's tokens."""
+        return cls(market.condition_id, market.event_id or market.condition_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """Cash that an open buy may still spend, its fee included; `owner` is an agent's id or UNALLOCATED."""
+
+    wallet: str
+    owner: str
+    place: Place
+    cash: Micro
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What one scope has at risk in a market, in its event and in all, and the capital that it was given."""
+
+    market: Micro = 0
+    event: Micro = 0
+    total: Micro = 0
+    capital: Micro = 0
+
+
+@dataclass(slots=True)
+class Holdings:
+    """What the shares held have cost, by scope and place; `capital` is cash and cost less the realised profit."""
+
+    capital: dict[str, Micro] = field(default_factory=dict)
+    total: dict[str, Micro] = field(default_factory=dict)
+    #: By scope and condition id, and by scope and event.
+    market: dict[tuple[str, str], Micro] = field(default_factory=dict)
+    event: dict[tuple[str, str], Micro] = field(default_factory=dict)
+
+    def exposures(self, place: Place, commitments: Iterable[Commitment], within: Sequence[str]) -> dict[str, Exposure]:
+        """Return what each of some scopes has at risk at a place and in all; `commitments` may be those of all wallets."""
+        market = {scope: self.market.get((scope, place.condition_id), 0) for scope in within}
+        event = {scope: self.event.get((scope, place.event), 0) for scope in within}
+        total = {scope: self.total.get(scope, 0) for scope in within}
+        for each in commitments:
+            for scope in scopes(each.owner, each.wallet):
+                if scope in total:
+                    total[scope] += each.cash
+                    market[scope] += each.cash if each.place.condition_id == place.condition_id else 0
+                    event[scope] += each.cash if each.place.event == place.event else 0
+        return {scope: Exposure(market[scope], event[scope], total[scope], self.capital.get(scope, 0)) for scope in within}
+
+
+def holdings(portfolio: Portfolio, places: Mapping[str, Place]) -> Holdings:
+    """Add up the books; a token without a place is a market and an event of its own."""
+    sums = Holdings()
+    for wallet, books in portfolio.wallets.items():
+        for owner, book in books.items():
+            within = scopes(None if owner == UNALLOCATED else owner, wallet)
+            capital, cost = book.cash, 0
+            for token_id, position in book.positions.items():
+                capital += position.cost - position.profit
+                if position.cost:
+                    cost += position.cost
+                    place = places.get(token_id) or Place(token_id, token_id)
+                    for scope in within:
+                        _add(sums.market, (scope, place.condition_id), position.cost)
+                        _add(sums.event, (scope, place.event), position.cost)
+            for scope in within:
+                sums.capital[scope] = sums.capital.get(scope, 0) + capital
+                sums.total[scope] = sums.total.get(scope, 0) + cost
+    return sums
+
+
+def _add(sums: dict[tuple[str, str], Micro], key: tuple[str, str], amount: Micro) -> None:
+    sums[key] = sums.get(key, 0) + amount
