@@ -270,6 +270,9 @@ class Supervisor(Protocol):
     async def control(self, agent_id: str, action: str) -> int:
         """start, stop, pause, resume or restart an agent. Raises NotFound, or Conflict in a state that does not allow it."""
 
+    async def resume_trading(self, scope: str) -> int:
+        """Lift the stops for losses of a scope (agent:ID, wallet:NAME or fleet). Raises NotFound, or Conflict if none is on."""
+
     async def kill(self, agent_id: str) -> int:
         """Kill an agent's process, which then fails as in any crash. Raises NotFound, or Conflict if it is not at work."""
 

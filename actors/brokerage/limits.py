@@ -83,7 +83,7 @@ class Limits:
             for order in self._desk.orders.open()
             if order.side is Side.BUY
         ]
-        return own + [buy.commitment for buy in self._desk.fleet.risk.buys.values() if buy.wallet != wallet]
+        return own + [each.commitment for each in self._desk.fleet.risk.working.values() if each.wallet != wallet and each.left]
 
     def holdings(self) -> Holdings:
         """Return what the books add up to; they are added up anew only when they have changed."""

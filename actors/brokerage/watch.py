@@ -12,7 +12,7 @@ from actors.brokerage.orders import Order
 from actors.polymarket.server_time import ServerTime
 from agents.errors import PolyfleetError
 from agents.events import Event, Type
-from agents.limits.exposure import FLEET, agent_scope, wallet_scope
+from agents.limits.exposure import FLEET, agent_of, agent_scope, wallet_scope
 from agents.limits.losses import Findings, High, day_of, look, results
 from agents.limits.state import Stop, marks_data, resumed_data, stop_data
 from agents.model import Side
@@ -110,7 +110,7 @@ class Watch:
         events = [source.event(Type.INFO, marks_data(findings.marks, now))] if findings.marks else []
         for scope, stop in stops.items():
             log.warning("%s", stop.message)
-            events.append(source.event(Type.RISK, stop_data(scope, stop, now), _agent_of(scope)))
+            events.append(source.event(Type.RISK, stop_data(scope, stop, now), agent_of(scope)))
         await self._store(events, stops)
 
     async def _look_at_breakers(self) -> None:
@@ -151,8 +151,3 @@ class Watch:
         ]
         if unwanted:
             await self._cancel(unwanted)
-
-
-def _agent_of(scope: str) -> str | None:
-    kind, _, name = scope.partition(":")
-    return name if kind == "agent" else None

@@ -16,6 +16,12 @@ def agent_scope(agent_id: str) -> str:
     return f"agent:{agent_id}"
 
 
+def agent_of(scope: str) -> str | None:
+    """Return the agent whose scope it is, or None."""
+    kind, _, name = scope.partition(":")
+    return name if kind == "agent" else None
+
+
 def wallet_scope(wallet: str) -> str:
     """Return the name of a wallet's scope."""
     return f"wallet:{wallet}"
@@ -70,6 +76,17 @@ class Holdings:
     market: dict[tuple[str, str], Micro] = field(default_factory=dict)
     event: dict[tuple[str, str], Micro] = field(default_factory=dict)
 
+    def add(self, scope: str, place: Place, cash: Micro) -> None:
+        """Count cash that is at risk at a place."""
+        self.total[scope] = self.total.get(scope, 0) + cash
+        for sums, name in ((self.market, place.condition_id), (self.event, place.event)):
+            sums[scope, name] = sums.get((scope, name), 0) + cash
+
+    @staticmethod
+    def largest(sums: Mapping[tuple[str, str], Micro], scope: str) -> Micro:
+        """Return the most that a scope has at risk in one market (or event, whichever these sums are of)."""
+        return max((cash for (whose, _), cash in sums.items() if whose == scope), default=0)
+
     def exposures(self, place: Place, commitments: Iterable[Commitment], within: Sequence[str]) -> dict[str, Exposure]:
         """Return what each of some scopes has at risk at a place and in all; `commitments` may be those of all wallets."""
         market = {scope: self.market.get((scope, place.condition_id), 0) for scope in within}
@@ -90,20 +107,13 @@ def holdings(portfolio: Portfolio, places: Mapping[str, Place]) -> Holdings:
     for wallet, books in portfolio.wallets.items():
         for owner, book in books.items():
             within = scopes(None if owner == UNALLOCATED else owner, wallet)
-            capital, cost = book.cash, 0
+            capital = book.cash
             for token_id, position in book.positions.items():
                 capital += position.cost - position.profit
                 if position.cost:
-                    cost += position.cost
                     place = places.get(token_id) or Place(token_id, token_id)
                     for scope in within:
-                        _add(sums.market, (scope, place.condition_id), position.cost)
-                        _add(sums.event, (scope, place.event), position.cost)
+                        sums.add(scope, place, position.cost)
             for scope in within:
                 sums.capital[scope] = sums.capital.get(scope, 0) + capital
-                sums.total[scope] = sums.total.get(scope, 0) + cost
     return sums
-
-
-def _add(sums: dict[tuple[str, str], Micro], key: tuple[str, str], amount: Micro) -> None:
-    sums[key] = sums.get(key, 0) + amount

@@ -55,8 +55,8 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenBuy:
-    """A buy that may still be filled, and the cash that it may still spend, its fee included."""
+class WorkingOrder:
+    """An order that may still be filled, and the cash that it may still spend, its fee included: none for a sale."""
 
     wallet: str
     owner: str
@@ -79,7 +79,7 @@ class RiskState:
     #: By scope and rule.
     stops: dict[str, dict[Rule, Stop]] = field(default_factory=dict)
     #: By order id, those of all wallets.
-    buys: dict[str, OpenBuy] = field(default_factory=dict)
+    working: dict[str, WorkingOrder] = field(default_factory=dict)
     #: By token id, of all tokens that were ever ordered.
     places: dict[str, Place] = field(default_factory=dict)
 
@@ -98,12 +98,12 @@ class RiskState:
         """Fold one event; events of no concern here change nothing."""
         data = event.data
         match event.type, data.get("kind"):
-            case Type.ORDER, _ if "orderId" in data:
+            case Type.ORDER, _ if "orderId" in data and "conditionId" in data:
                 self._order(event.agent_id or UNALLOCATED, data)
-            case Type.TRADE, _ if data.get("orderId") in self.buys:
-                buy = self.buys[data["orderId"]]
+            case Type.TRADE, _ if data.get("orderId") in self.working:
+                order = self.working[data["orderId"]]
                 spent = micro(data["cost"]) if "cost" in data else notional(micro(data["size"]), micro(data["exactPrice"]))
-                self.buys[data["orderId"]] = replace(buy, left=max(buy.left - spent - micro(data["fee"]), 0))
+                self.working[data["orderId"]] = replace(order, left=max(order.left - spent - micro(data["fee"]), 0))
             case Type.INFO, "marks":
                 self._mark(data["marks"])
             case Type.RISK, "limits":
@@ -123,11 +123,13 @@ class RiskState:
         place = Place(data["conditionId"], data.get("eventId") or data["conditionId"])
         self.places[data["tokenId"]] = place
         if data["status"] not in OPEN:
-            self.buys.pop(data["orderId"], None)
-        elif data["side"] == "BUY" and data["orderId"] not in self.buys:
-            # An order of an earlier version says nothing of its fee.
-            most = data.get("mayCost") or text(notional(micro(data["size"]), micro(data["price"]), up=True))
-            self.buys[data["orderId"]] = OpenBuy(data["wallet"], owner, place, micro(most))
+            self.working.pop(data["orderId"], None)
+        elif data["orderId"] not in self.working:
+            most = "0"
+            if data["side"] == "BUY":
+                # An order of an earlier version says nothing of its fee.
+                most = data.get("mayCost") or text(notional(micro(data["size"]), micro(data["price"]), up=True))
+            self.working[data["orderId"]] = WorkingOrder(data["wallet"], owner, place, micro(most))
 
     def _mark(self, marks: Mapping[str, Mapping[str, Any]]) -> None:
         for scope, said in marks.items():

@@ -27,6 +27,7 @@ from supervisor.api.openapi import describe
 from supervisor.api.places import Places
 from supervisor.api.plain_socket import serve_plain
 from supervisor.api.probe_routes import probe_routes
+from supervisor.api.risk_routes import risk_routes
 from supervisor.api.socket_io import SocketIo
 from supervisor.api.telegram_routes import telegram_routes
 
@@ -80,7 +81,7 @@ def rest_app(context: FleetContext, access: Access, *, address_header: str = "",
         responses={422: invalid},
     )
     errors.install(app)
-    for routes in (seed_routes.seed_routes, telegram_routes, agent_routes, fleet_routes, log_routes, probe_routes):
+    for routes in (seed_routes.seed_routes, telegram_routes, agent_routes, fleet_routes, risk_routes, log_routes, probe_routes):
         app.include_router(routes(context))
     document = cache(partial(describe, app, access))
     app.openapi = document  # type: ignore[method-assign]

@@ -14,6 +14,7 @@ from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, 
 from supervisor.api.log_routes import LoggedEvent, Published
 from supervisor.api.market_views import MarketBook
 from supervisor.api.probe_routes import Readiness
+from supervisor.api.risk_views import Risk, ScopeRisk
 from supervisor.api.seed_routes import Health
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "Published",
     "Readiness",
     "Reloaded",
+    "Risk",
+    "ScopeRisk",
     "Scores",
     "Sums",
 ]

@@ -85,6 +85,8 @@ class Routes:
     ledger_check = Route(calls.ledger_check)
     kill_switch = Route(calls.kill_switch)
     lift = Route(calls.lift)
+    risk = Route(calls.risk)
+    resume_trading = Route(calls.resume_trading)
     reload = Route(calls.reload)
     publish = Route(calls.publish)
 

@@ -24,7 +24,6 @@ from agents.spec import AgentSpec
 from tests.contract.broker.rival import Rival
 from tests.contract.sandbox.served import Served
 
-
 #: What an agent's spec says where a test is about something else than limits.
 FREE: dict[str, Any] = {
     "maxTradeAmount": 100_000,
