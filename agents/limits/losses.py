@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from agents.limits.exposure import FLEET, agent_scope, scopes
 from agents.limits.settings import FleetLimits, RiskSettings, amount
-from agents.limits.state import Mark, RiskState, Rule, Stop
+from agents.limits.state import NEW, Mark, RiskState, Rule, Stop
 from agents.model import MarketView
 from agents.money import ONE, Micro, notional, text
 from agents.portfolio import UNALLOCATED, Portfolio
@@ -95,8 +95,9 @@ def look(
             continue
         logged = state.marks.get(scope)
         if logged is None or logged.day < day:
+            begun = logged is not None and logged.day == NEW
             peak = result if logged is None else max(logged.peak, _peak(highs, scope, logged), result)
-            marks[scope] = Mark(day, result, peak)
+            marks[scope] = Mark(day, 0 if begun else result, peak)
             continue
         peak = max(logged.peak, _peak(highs, scope, logged), result)
         if peak - logged.peak > max(capital.get(scope, 0), 0) // _PEAK_STEP:

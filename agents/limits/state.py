@@ -29,6 +29,9 @@ class Rule(StrEnum):
 #: The stops that an operator may lift; a breaker closes by itself once its reason is gone.
 LIFTABLE = (Rule.DAILY_LOSS, Rule.DRAWDOWN)
 
+#: The day of the mark of an agent that was not looked at yet: it has won and lost nothing.
+NEW = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -115,6 +118,8 @@ class RiskState:
                 self.stops.setdefault(data["scope"], {})[stop.rule] = stop
             case Type.RISK, "resumed":
                 self._resume(data["scope"], [Rule(rule) for rule in data["rules"]])
+            case Type.AGENT, _ if data.get("change") == "created" and event.agent_id:
+                self.marks[agent_scope(event.agent_id)] = Mark(NEW, 0, 0)
             case Type.AGENT, _ if data.get("change") == "deleted" and event.agent_id:
                 self.marks.pop(agent_scope(event.agent_id), None)
                 self.stops.pop(agent_scope(event.agent_id), None)

@@ -73,9 +73,9 @@ class Fleet:
         await self.feed.stop()
         await self.ledger.stop()
 
-    async def create_agent(self, agent_id: str, budget: str) -> None:
-        """Log an agent in its first life, and let it trade."""
-        seq = await self.change_agent(agent_id, "created", budget)
+    async def create_agent(self, agent_id: str, budget: str, **changes: Any) -> None:
+        """Log an agent in its first life, and let it trade; its spec has fields other than those of `FREE`."""
+        seq = await self.change_agent(agent_id, "created", budget, **changes)
         if self.broker._desk.follower.state is not None:
             await self.broker.admit(agent_id, 1, seq)
 

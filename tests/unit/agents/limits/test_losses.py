@@ -129,9 +129,18 @@ def test_a_result_is_what_was_realised_and_what_shares_are_worth_beyond_their_co
     assert results(history.state.portfolio, {YES: micro("0.45")})["agent:a"] == micro("-0.5")
 
 
+def test_a_new_agents_first_losses_count() -> None:
+    history = History()
+    history.agent(risk={"maxDailyLoss": 10})
+    history.look(7, "-11")
+    assert history.state.risk.marks == {"agent:a": Mark(7, 0, 0)}
+    assert history.look(7, "-11").stops
+
+
 def test_a_loss_of_the_day_stops_the_agent_until_the_venues_day_ends() -> None:
     history = History()
     history.agent(risk={"maxDailyLoss": "10%", "maxDrawdown": "off"})
+    history.look(6, "20")
     history.look(7, "50")
     assert history.state.risk.marks == {"agent:a": Mark(7, 50 * ONE, 50 * ONE)}
     assert not history.look(7, "-50").stops

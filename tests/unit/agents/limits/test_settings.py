@@ -44,9 +44,8 @@ def test_what_an_agent_says_stands_for_it_alone_and_a_default_that_it_says_count
 def test_a_wrong_override_is_told_with_its_field() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_roster({"agents": [A | {"risk": {"maxDrawdown": "lots"}}]}, "f")
-    assert str(caught.value) == (
-        "f: agent 1 (a): risk: maxDrawdown: expected pUSD such as 250, a part of the capital such as \"25%\", or off, not 'lots'"
-    )
+    expected = "expected pUSD such as 250, a part of the capital such as \"25%\", or off, not 'lots'"
+    assert str(caught.value) == f"f: agent 1 (a): risk: maxDrawdown: {expected}"
 
 
 def test_defaults_of_agents_stand_limit_by_limit() -> None:

@@ -47,6 +47,8 @@ GET /api/fleet
 POST /api/fleet/reload
 POST /api/fleet/kill-switch
 DELETE /api/fleet/kill-switch
+GET /api/risk
+POST /api/risk/resume
 GET /api/markets
 GET /api/markets/{market_id}
 GET /api/portfolio

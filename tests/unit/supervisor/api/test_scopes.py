@@ -23,6 +23,7 @@ CONTROL = {
     "POST /api/agents/{agent_id}/restart",
     "POST /api/fleet/kill-switch",
     "DELETE /api/fleet/kill-switch",
+    "POST /api/risk/resume",
     "POST /api/notifications",
     "POST /api/telegram/send",
 }
