@@ -31,9 +31,6 @@ log = logging.getLogger(__name__)
 #: Fills that are added before old ones are forgotten.
 _MANY = 20_000
 
-#: Types of events, besides the orders that settle a fill, that may change the books.
-_MOVING = frozenset({Type.TRADE, Type.RESOLUTION, Type.INFO, Type.AGENT})
-
 
 class Desk:
     """One wallet's desk: `portfolio` holds the books as of the last own event and of what the log was followed to."""
@@ -67,8 +64,8 @@ class Desk:
         self._venue: TradingSession | None = None
         self._away = "it has not connected yet"
         self._markets: dict[str, Market] = {}
-        #: How often the books have changed.
-        self.revision = 0
+        #: Told of each event that may have changed the books, and with None that all may be others.
+        self.on_change: Callable[[Event | None], None] = lambda event: None
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: The venue's clock; whoever runs the broker keeps it set.
         self.clock = VenueClock(feed.now)
@@ -90,7 +87,7 @@ class Desk:
         if not await self.follower.reached(head, 30.0):
             raise Unavailable(f"{self.name} could not read the log up to {head}")
         self.portfolio = copy.deepcopy(self.fleet.portfolio)
-        self.revision += 1
+        self.on_change(None)
         self._source = EventSource(self.name, incarnation, self.ledger, self.wall)
 
     @property
@@ -214,7 +211,8 @@ class Desk:
 
     def _apply(self, event: Event) -> None:
         self.portfolio.apply(event)
-        self.revision += _moves(event)
+        if _moves(event):
+            self.on_change(event)
 
     async def find(self, order_id: str) -> Order | None:
         """Return one of the fleet's orders, from the log if it is no longer tracked."""
@@ -308,4 +306,16 @@ class Desk:
 
 def _moves(event: Event) -> bool:
     """Whether an event may change the books."""
-    return event.type in _MOVING or (event.type is Type.ORDER and "tradeStatus" in event.data)
+    data = event.data
+    match event.type:
+        case Type.TRADE:
+            return True
+        case Type.ORDER:
+            return "tradeStatus" in data
+        case Type.RESOLUTION:
+            return "redeemed" in data
+        case Type.INFO:
+            return data.get("kind") == "deposit"
+        case Type.AGENT:
+            return "spec" in data or data.get("change") == "deleted"
+    return False

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from actors.brokerage.desk import Desk
 from actors.brokerage.orders import Order
 from actors.brokerage.quotes import Quotes
+from agents.events import Event, Type
 from agents.limits.exposure import FLEET, Commitment, Holdings, Place, agent_scope, holdings, scopes, wallet_scope
 from agents.limits.rules import Proposal, Refusal, Scope, Situation, refusal
 from agents.limits.state import Stop
@@ -29,7 +30,10 @@ class Limits:
         self._desk = desk
         self._monotonic = monotonic
         self._sent: defaultdict[str, deque[float]] = defaultdict(deque)
-        self._holdings: tuple[int, Holdings] | None = None
+        self._holdings: Holdings | None = None
+        #: Books, as wallet and owner, that have changed since they were added up.
+        self._changed: set[tuple[str, str]] = set()
+        desk.on_change = self._note_change
 
     def refusal(self, order: Order, agent_id: str, confidence: float) -> Refusal | None:
         """Return why an agent may not place an order, or None."""
@@ -86,14 +90,29 @@ class Limits:
         return own + [each.commitment for each in self._desk.fleet.risk.working.values() if each.wallet != wallet and each.left]
 
     def holdings(self) -> Holdings:
-        """Return what the books add up to; they are added up anew only when they have changed."""
-        desk = self._desk
-        if self._holdings is None or self._holdings[0] != desk.revision:
-            places = desk.fleet.risk.places
-            # What was ordered just now may not have come back from the log.
-            learned = {id: Place.of(market) for id, market in desk.known_markets.items() if id not in places}
-            self._holdings = desk.revision, holdings(desk.portfolio, {**learned, **places})
-        return self._holdings[1]
+        """Return what the books add up to; only those are added up anew that have changed."""
+        portfolio = self._desk.portfolio
+        if self._holdings is None:
+            self._holdings = holdings(portfolio, self._place)
+        for wallet, owner in self._changed:
+            self._holdings.take(wallet, owner, portfolio.wallets.get(wallet, {}).get(owner), self._place)
+        self._changed.clear()
+        return self._holdings
+
+    def _note_change(self, event: Event | None) -> None:
+        data = event.data if event else {}
+        if event is None or "wallet" not in data or event.type not in (Type.TRADE, Type.ORDER):
+            # It may be any book: a payout, a deposit, a budget, an agent that is gone.
+            self._holdings = None
+            self._changed.clear()
+            return
+        # A fill of an agent that was deleted meanwhile is nobody's.
+        self._changed |= {(data["wallet"], event.agent_id or UNALLOCATED), (data["wallet"], UNALLOCATED)}
+
+    def _place(self, token_id: str) -> Place | None:
+        """Return where a token belongs, by the log or by an order that has not come back from it yet."""
+        market = self._desk.known_markets.get(token_id)
+        return self._desk.fleet.risk.places.get(token_id) or (Place.of(market) if market else None)
 
     def open_orders(self, scope: str) -> int:
         """Return how many orders of a scope are open in this wallet."""

@@ -1,11 +1,11 @@
 """What is used up of the limits on exposure: the cost of the shares held and the cash that open buys may still spend."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.model import Market
 from agents.money import Micro
-from agents.portfolio import UNALLOCATED, Portfolio
+from agents.portfolio import UNALLOCATED, Book, Portfolio
 
 #: The scope of all wallets.
 FLEET = "fleet"
@@ -67,14 +67,53 @@ class Exposure:
 
 
 @dataclass(slots=True)
+class _Sums:
+    """What one book adds to each scope that it counts in."""
+
+    capital: Micro = 0
+    market: dict[str, Micro] = field(default_factory=dict)
+    event: dict[str, Micro] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Holdings:
-    """What the shares held have cost, by scope and place; `capital` is cash and cost less the realised profit."""
+    """What the shares held have cost, by scope and place; `capital` is cash and cost less the realised profit.
+
+    A book that has changed is taken again by itself: most of a large fleet stays as it is from one order to the next.
+    """
 
     capital: dict[str, Micro] = field(default_factory=dict)
     total: dict[str, Micro] = field(default_factory=dict)
     #: By scope and condition id, and by scope and event.
     market: dict[tuple[str, str], Micro] = field(default_factory=dict)
     event: dict[tuple[str, str], Micro] = field(default_factory=dict)
+    _books: dict[tuple[str, str], _Sums] = field(default_factory=dict)
+
+    def take(self, wallet: str, owner: str, book: Book | None, place_of: Callable[[str], Place | None]) -> None:
+        """Count a book as it is now, in place of what it was; None: it is gone. A token without a place is one of its own."""
+        within = scopes(None if owner == UNALLOCATED else owner, wallet)
+        if known := self._books.pop((wallet, owner), None):
+            self._count(within, known, -1)
+        if book is None:
+            return
+        sums = self._books[wallet, owner] = _Sums(book.cash)
+        for token_id, position in book.positions.items():
+            sums.capital += position.cost - position.profit
+            if position.cost:
+                place = place_of(token_id) or Place(token_id, token_id)
+                sums.market[place.condition_id] = sums.market.get(place.condition_id, 0) + position.cost
+                sums.event[place.event] = sums.event.get(place.event, 0) + position.cost
+        self._count(within, sums, 1)
+
+    def _count(self, within: Sequence[str], sums: _Sums, sign: int) -> None:
+        for scope in within:
+            self.capital[scope] = self.capital.get(scope, 0) + sign * sums.capital
+            self.total[scope] = self.total.get(scope, 0) + sign * sum(sums.market.values())
+            for into, costs in ((self.market, sums.market), (self.event, sums.event)):
+                for name, cost in costs.items():
+                    into[scope, name] = into.get((scope, name), 0) + sign * cost
+                    if not into[scope, name]:
+                        del into[scope, name]
 
     def add(self, scope: str, place: Place, cash: Micro) -> None:
         """Count cash that is at risk at a place."""
@@ -101,19 +140,10 @@ class Holdings:
         return {scope: Exposure(market[scope], event[scope], total[scope], self.capital.get(scope, 0)) for scope in within}
 
 
-def holdings(portfolio: Portfolio, places: Mapping[str, Place]) -> Holdings:
-    """Add up the books; a token without a place is a market and an event of its own."""
+def holdings(portfolio: Portfolio, place_of: Callable[[str], Place | None]) -> Holdings:
+    """Add up all books."""
     sums = Holdings()
     for wallet, books in portfolio.wallets.items():
         for owner, book in books.items():
-            within = scopes(None if owner == UNALLOCATED else owner, wallet)
-            capital = book.cash
-            for token_id, position in book.positions.items():
-                capital += position.cost - position.profit
-                if position.cost:
-                    place = places.get(token_id) or Place(token_id, token_id)
-                    for scope in within:
-                        sums.add(scope, place, position.cost)
-            for scope in within:
-                sums.capital[scope] = sums.capital.get(scope, 0) + capital
+            sums.take(wallet, owner, book, place_of)
     return sums

@@ -59,7 +59,7 @@ class Risk(TypedDict):
 def risk(state: FleetState, views: Iterable[MarketView]) -> Risk:
     """Return the limits and what is used up of them; shares count at their best bid."""
     known = state.risk
-    sums = holdings(state.portfolio, known.places)
+    sums = holdings(state.portfolio, known.places.get)
     open_orders: Counter[str] = Counter()
     for each in known.working.values():
         for scope in scopes(each.owner, each.wallet):
