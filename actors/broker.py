@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 from actors import remote
 from actors.brokerage.booking import Booking
 from actors.brokerage.breakers import Breakers
+from actors.brokerage.cancelling import Cancelling
 from actors.brokerage.check import Check
 from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
+from actors.brokerage.heartbeat import Heartbeat, heartbeat_from
 from actors.brokerage.limits import Limits
 from actors.brokerage.quotes import Quotes
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
+from actors.brokerage.sell_out import SellingOut
 from actors.brokerage.wallet_key import read_key
 from actors.brokerage.watch import Watch
 from actors.polymarket.account import VenueOrder, VenueTrade
@@ -73,10 +76,12 @@ class BrokerService:
         self._booking = Booking(self._desk)
         limits, breakers = Limits(self._desk, Quotes(self._desk.feed)), Breakers()
         self._entry = Entry(self._desk, self._booking, limits, breakers)
-        self._watch_risk = Watch(self._desk, limits, breakers, self._entry.cancel)
+        self._watch_risk = Watch(self._desk, limits, breakers, Cancelling(self._desk, self._booking).cancel)
         self._recovery = Recovery(self._desk, self._booking)
         self._redemption = Redemption(self._desk, self._booking)
         self._check = Check(self._desk, self._booking)
+        self._selling = SellingOut(self._desk, self._entry)
+        self._heartbeat = Heartbeat(self._desk, on=heartbeat_from())
         self._updates: asyncio.Queue[VenueOrder | VenueTrade] = asyncio.Queue()
         self._tasks: list[asyncio.Task[Any]] = []
         self._ready = False
@@ -139,6 +144,10 @@ class BrokerService:
     async def halt(self, reason: str | None) -> None:
         """Refuse all new orders for a reason, or lift that with None."""
         self._entry.halt(reason)
+        if reason is not None and not self._ready:
+            # It settles first what is open and cancels nothing by its books yet; the venue can do it by its own.
+            with suppress(PolyfleetError):
+                await self._desk.venue.cancel_all()
 
     async def check(self) -> dict[str, Any]:
         """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
@@ -205,7 +214,12 @@ class BrokerService:
         desk.connected(session)
         channel = self._spawn(self._listen(session))
         watch = self._spawn(self._watch_risk.run(ServerTime(endpoints)))
+        beating: asyncio.Task[None] | None = None
         try:
+            if self._entry.halted is not None:
+                await session.cancel_all()
+            await self._heartbeat.begin()
+            beating = self._spawn(self._heartbeat.run())
             await self._settle()
             await self._watch_risk.begun(_FIRST_LOOK)
             self._ready = True
@@ -213,7 +227,7 @@ class BrokerService:
             await self._work(channel)
         finally:
             desk.disconnected("it is connecting again")
-            for task in (channel, watch):
+            for task in filter(None, (channel, watch, beating)):
                 task.cancel()
                 with suppress(asyncio.CancelledError, PolyfleetError):
                     await task
@@ -237,6 +251,10 @@ class BrokerService:
             await self._desk.clock.now()
             await self._recovery.settle_unknown()
             await self._pay_out()
+            self._selling.look(self._spawn)
+            if self._heartbeat.lapsed:
+                await self._recovery.reconcile()
+                await self._heartbeat.tell()
             if time.monotonic() - reconciled > _RECONCILE:
                 await self._recovery.reconcile()
                 await self._watch()

@@ -38,6 +38,9 @@ class Limits:
     def refusal(self, order: Order, agent_id: str, confidence: float) -> Refusal | None:
         """Return why an agent may not place an order, or None."""
         desk = self._desk
+        if order.side is Side.SELL and desk.fleet.flattening:
+            # The kill switch sells out, at prices of its own.
+            return None
         record = desk.fleet.agents.get(agent_id)
         if record is None:
             return Refusal("limits", "known", "unknown", f"there is no agent {agent_id} any more")
