@@ -64,7 +64,7 @@ class Desk:
         self._venue: TradingSession | None = None
         self._away = "it has not connected yet"
         self._markets: dict[str, Market] = {}
-        #: Told of each event that may have changed the books, and with None that all may be others.
+        #: Told of each event that was folded into the books, and with None that they all are others.
         self.on_change: Callable[[Event | None], None] = lambda event: None
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: The venue's clock; whoever runs the broker keeps it set.
@@ -185,33 +185,31 @@ class Desk:
 
     async def record(
         self, events: Sequence[Event], signed: Mapping[str, bytes] | None = None, *, patience: float | None = None
-    ) -> None:
-        """Log events in one commit, then fold them into the books. Without `patience` (seconds) it tries for ever.
+    ) -> int:
+        """Log events in one commit and fold them into the books; return the last seq. Without `patience` (seconds) for ever.
 
         Raises:
             Unavailable: if the ledger did not acknowledge in time (it may have stored them all the same), or if another
                 life of this broker has begun.
         """
         try:
-            await self.source.store(events, signed, patience=patience)
+            seqs = await self.source.store(events, signed, patience=patience)
         except StaleIncarnation:
             # Not the caller's: an agent that heard it would think that its own life is over.
             self.fenced = True
             raise Unavailable(f"another life of {self.name} has begun; this one has ended") from None
         for event in events:
-            self._apply(event)
-            self.movements += _moves(event)
+            self.portfolio.apply(event)
+            self.on_change(event)
+            self.movements += event.type is not Type.ORDER or "tradeStatus" in event.data
         self._news.set()
         self._news = asyncio.Event()
+        return max(seqs, default=0)
 
     def _follow(self, event: Event) -> None:
         """Fold what others have logged; own events were folded when they were stored."""
         if self._source is not None and event.source != self.name:
-            self._apply(event)
-
-    def _apply(self, event: Event) -> None:
-        self.portfolio.apply(event)
-        if _moves(event):
+            self.portfolio.apply(event)
             self.on_change(event)
 
     async def find(self, order_id: str) -> Order | None:
@@ -302,20 +300,3 @@ class Desk:
             self.known[fill.key] = fill.matched_at or int(self.wall())
             self.matched_until = max(self.matched_until, fill.matched_at)
         self.orders.refresh(order)
-
-
-def _moves(event: Event) -> bool:
-    """Whether an event may change the books."""
-    data = event.data
-    match event.type:
-        case Type.TRADE:
-            return True
-        case Type.ORDER:
-            return "tradeStatus" in data
-        case Type.RESOLUTION:
-            return "redeemed" in data
-        case Type.INFO:
-            return data.get("kind") == "deposit"
-        case Type.AGENT:
-            return "spec" in data or data.get("change") == "deleted"
-    return False

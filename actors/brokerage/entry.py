@@ -5,8 +5,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
 
 from actors.brokerage.booking import Booking
 from actors.brokerage.breakers import Breakers
@@ -19,6 +17,7 @@ from actors.brokerage.ticket import write_ticket
 from actors.polymarket.signing import Ticket
 from actors.polymarket.trading import Reply
 from agents.errors import InvalidInput, StaleIncarnation, Unavailable, VenueRefused, VenueUnknown
+from agents.limits.exposure import Commitment, Place
 from agents.model import Side
 from agents.money import Micro, text
 from agents.orders import OrderStatus
@@ -77,7 +76,7 @@ class Entry:
             if intents:
                 self._check_open()
             placed: list[Placed] = []
-            broken: dict[str, str] = {}
+            broken = await self._beyond(agent_id, intents)
             for intent in intents:
                 group = intent.decision.group
                 if reason := self._swept(agent_id, cleared):
@@ -129,13 +128,13 @@ class Entry:
         try:
             if reason := stopped():
                 raise Unavailable(reason)
-            intent = await self._checked(intent)
+            intent = await self._limits.checked(intent)
             ticket, size = write_ticket(intent.decision)
             await desk.gate.wait()
             with desk.working():
                 async with desk.lock(agent_id):
-                    order, payload = await self._store(agent_id, intent, ticket, size)
-                if reason := stopped():
+                    order, payload, seq = await self._store(agent_id, intent, ticket, size)
+                if reason := await self._limits.overrun(order, seq) or stopped():
                     await self._booking.end(order, S.REJECTED, f"it was not sent: {reason}")
                     order.posting = False
                 else:
@@ -144,16 +143,7 @@ class Entry:
             return _refused(intent, str(error))
         return order.placed
 
-    async def _checked(self, intent: Intent) -> Intent:
-        """Return an intent whose market is as the feed knows it, which an agent's word is not taken for."""
-        quotes, condition_id = self._limits.quotes, intent.decision.market.condition_id
-        with suppress(Unavailable):
-            # Without the feed nothing is bought; what is held can still be sold.
-            await quotes.ask(condition_id)
-        view = quotes.view(condition_id)
-        return replace(intent, decision=replace(intent.decision, market=view.market)) if view else intent
-
-    async def _store(self, agent_id: str, intent: Intent, ticket: Ticket, size: Micro) -> tuple[Order, bytes]:
+    async def _store(self, agent_id: str, intent: Intent, ticket: Ticket, size: Micro) -> tuple[Order, bytes, int]:
         """Sign an order, check it against its agent's own book, and store intent and signed bytes in one commit.
 
         Raises:
@@ -162,8 +152,27 @@ class Entry:
         """
         desk, decision = self._desk, intent.decision
         signed = await desk.venue.sign(ticket)
-        order = Order(
-            id=signed.order_id,
+        order = self._order(signed.order_id, agent_id, intent, ticket, size)
+        # Nothing is awaited between the check and `add`: what one agent is about to place, the next one's check sees.
+        if reason := self._risk(order, agent_id, decision.confidence):
+            raise InvalidInput(reason)
+        desk.learn(decision.market)
+        desk.orders.add(order)
+        self._limits.note(agent_id)
+        states = (S.INTENDED, S.SIGNED)
+        events = [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
+        try:
+            seq = await desk.record(events, {signed.order_id: signed.payload}, patience=_LEDGER_PATIENCE)
+        except Unavailable:
+            # It may be in the log all the same. It was not sent, and the broker says so as soon as the ledger is back.
+            order.posting, order.unsent = False, True
+            raise
+        return order, signed.payload, seq
+
+    def _order(self, order_id: str, agent_id: str, intent: Intent, ticket: Ticket, size: Micro) -> Order:
+        desk, decision = self._desk, intent.decision
+        return Order(
+            id=order_id,
             agent_id=agent_id,
             intent_id=intent.id,
             market=decision.market,
@@ -178,21 +187,25 @@ class Entry:
             status=S.SIGNED,
             posting=True,
         )
-        # Nothing is awaited between the check and `add`: what one agent is about to place, the next one's check sees.
-        if reason := self._risk(order, agent_id, decision.confidence):
-            raise InvalidInput(reason)
-        desk.learn(decision.market)
-        desk.orders.add(order)
-        self._limits.note(agent_id)
-        states = (S.INTENDED, S.SIGNED)
-        events = [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
-        try:
-            await desk.record(events, {signed.order_id: signed.payload}, patience=_LEDGER_PATIENCE)
-        except Unavailable:
-            # It may be in the log all the same. It was not sent, and the broker says so as soon as the ledger is back.
-            order.posting, order.unsent = False, True
-            raise
-        return order, signed.payload
+
+    async def _beyond(self, agent_id: str, intents: Sequence[Intent]) -> dict[str, str]:
+        """Return the groups of which a leg is beyond a limit if those before it are placed: none of them is begun then."""
+        beyond: dict[str, str] = {}
+        before: defaultdict[str, list[Commitment]] = defaultdict(list)
+        for intent in [await self._limits.checked(intent) for intent in intents if intent.decision.group]:
+            group, decision = intent.decision.group, intent.decision
+            if group in beyond or self._desk.orders.outcome(intent.id):
+                continue
+            try:
+                order = self._order("", agent_id, intent, *write_ticket(decision))
+            except InvalidInput as error:
+                beyond[group] = str(error)
+                continue
+            if refusal := self._limits.refusal(order, agent_id, decision.confidence, before[group]):
+                beyond[group] = str(refusal)
+            place = Place.of(order.market)
+            before[group].append(Commitment(self._desk.wallet.name, agent_id, place, order.may_cost))
+        return beyond
 
     def _risk(self, order: Order, agent_id: str, confidence: float) -> str | None:
         """Return why an agent may not place an order, or None."""

@@ -2,20 +2,27 @@
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from actors.brokerage.desk import Desk
 from actors.brokerage.orders import Order
 from actors.brokerage.quotes import Quotes
+from agents.errors import Unavailable
 from agents.events import Event, Type
 from agents.limits.exposure import FLEET, Commitment, Holdings, Place, agent_scope, holdings, scopes, wallet_scope
-from agents.limits.rules import Proposal, Refusal, Scope, Situation, refusal
+from agents.limits.rules import Proposal, Refusal, Scope, Situation, overrun, refusal
 from agents.limits.state import Stop
 from agents.model import Side
 from agents.portfolio import UNALLOCATED
+from agents.ports import Intent
 
 #: Seconds over which orders are counted.
 _MINUTE = 60.0
+
+#: Seconds for which an order may take to come back from the log.
+_FOLLOWED = 5.0
 
 
 class Limits:
@@ -35,8 +42,8 @@ class Limits:
         self._changed: set[tuple[str, str]] = set()
         desk.on_change = self._note_change
 
-    def refusal(self, order: Order, agent_id: str, confidence: float) -> Refusal | None:
-        """Return why an agent may not place an order, or None."""
+    def refusal(self, order: Order, agent_id: str, confidence: float, before: Sequence[Commitment] = ()) -> Refusal | None:
+        """Return why an agent may not place an order, or None; `before` is what is to be placed just before it."""
         desk = self._desk
         if order.side is Side.SELL and desk.fleet.flattening:
             # The kill switch sells out, at prices of its own.
@@ -46,7 +53,7 @@ class Limits:
             return Refusal("limits", "known", "unknown", f"there is no agent {agent_id} any more")
         place = Place.of(order.market)
         risk = desk.fleet.risk
-        exposures = self.holdings().exposures(place, self.commitments(), scopes(agent_id, desk.wallet.name))
+        exposures = self.holdings().exposures(place, [*self.commitments(), *before], scopes(agent_id, desk.wallet.name))
         situation = Situation(
             settings=risk.settings,
             unreadable=risk.unreadable,
@@ -70,6 +77,33 @@ class Limits:
         )
         return refusal(proposal, situation)
 
+    async def checked(self, intent: Intent) -> Intent:
+        """Return an intent whose market is as the feed knows it, for which an agent's word is not taken."""
+        condition_id = intent.decision.market.condition_id
+        with suppress(Unavailable):
+            # Without the feed nothing is bought; what is held can still be sold.
+            await self.quotes.ask(condition_id)
+        view = self.quotes.view(condition_id)
+        return replace(intent, decision=replace(intent.decision, market=view.market)) if view else intent
+
+    async def overrun(self, order: Order, seq: int) -> str | None:
+        """Return why a stored order may not be sent, or None: what other wallets had placed by then leaves no room for it.
+
+        Two brokers cannot see each other's orders when they judge their own. But the log puts them in one order, so each
+        looks again, once its order has come back from there, at what is before it: of two that do not fit the later gives way.
+        """
+        desk = self._desk
+        if order.side is Side.SELL or len(desk.fleet.addresses) < 2:
+            return None
+        if not await desk.follower.reached(seq, _FOLLOWED):
+            return "what other wallets have placed is not known in time"
+        risk, place = desk.fleet.risk, Place.of(order.market)
+        if risk.settings is None:
+            return risk.unreadable
+        [exposure] = self.holdings().exposures(place, self.commitments(seq), [FLEET]).values()
+        found = overrun(Scope(FLEET, exposure), risk.settings.fleet)
+        return str(found) if found else None
+
     def note(self, agent_id: str) -> None:
         """Count an order that is placed now."""
         now = self._monotonic()
@@ -82,15 +116,16 @@ class Limits:
         coming = (self.coming[scope] for scope in scopes(agent_id, wallet) if scope in self.coming)
         return self._desk.fleet.risk.stopped(agent_id, wallet) or next(coming, None)
 
-    def commitments(self) -> list[Commitment]:
-        """Return what open buys hold back: this wallet's as they are now, those of others as the log says."""
+    def commitments(self, until: int | None = None) -> list[Commitment]:
+        """Return what open buys hold back: this wallet's as they are now, those of others as the log says (up to a seq)."""
         wallet = self._desk.wallet.name
         own = [
             Commitment(wallet, order.agent_id or UNALLOCATED, Place.of(order.market), order.held_cash)
             for order in self._desk.orders.open()
             if order.side is Side.BUY
         ]
-        return own + [each.commitment for each in self._desk.fleet.risk.working.values() if each.wallet != wallet and each.left]
+        others = (each for each in self._desk.fleet.risk.working.values() if each.wallet != wallet and each.left)
+        return own + [each.commitment for each in others if until is None or each.seq <= until]
 
     def holdings(self) -> Holdings:
         """Return what the books add up to; only those are added up anew that have changed."""
@@ -103,14 +138,15 @@ class Limits:
         return self._holdings
 
     def _note_change(self, event: Event | None) -> None:
-        data = event.data if event else {}
-        if event is None or "wallet" not in data or event.type not in (Type.TRADE, Type.ORDER):
+        if event is not None and event.type in (Type.TRADE, Type.ORDER):
+            if "tradeId" in event.data:
+                # A fill of an agent that was deleted meanwhile is nobody's.
+                wallet = event.data["wallet"]
+                self._changed |= {(wallet, event.agent_id or UNALLOCATED), (wallet, UNALLOCATED)}
+        elif event is None or event.data.keys() & {"redeemed", "shares", "spec"} or event.data.get("change") == "deleted":
             # It may be any book: a payout, a deposit, a budget, an agent that is gone.
             self._holdings = None
             self._changed.clear()
-            return
-        # A fill of an agent that was deleted meanwhile is nobody's.
-        self._changed |= {(data["wallet"], event.agent_id or UNALLOCATED), (data["wallet"], UNALLOCATED)}
 
     def _place(self, token_id: str) -> Place | None:
         """Return where a token belongs, by the log or by an order that has not come back from it yet."""

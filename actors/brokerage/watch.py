@@ -136,8 +136,7 @@ class Watch:
         desk, coming = self._desk, self._limits.coming
         coming.update(stops)
         try:
-            await desk.record(events)
-            await desk.follower.reached(await desk.ledger.head(), _FOLLOWED)
+            await desk.follower.reached(await desk.record(events), _FOLLOWED)
         finally:
             for scope in stops:
                 coming.pop(scope, None)

@@ -106,7 +106,7 @@ def _refusals(order: Proposal, known: Situation) -> Iterator[Refusal]:
     limits = (own, known.settings.wallet, known.settings.fleet)
     for scope, of_scope in zip(known.scopes, limits, strict=True):
         yield from _tagged(order, of_scope, scope.name)
-        yield from _exposed(order, scope, of_scope)
+        yield from _exposed(scope, of_scope, order.cost)
         if isinstance(of_scope, WalletLimits):
             yield from _counted(scope, of_scope)
 
@@ -182,13 +182,18 @@ def _tagged(order: Proposal, limits: FleetLimits, scope: str) -> Iterator[Refusa
         yield Refusal("allowTags", allowed, ", ".join(order.market.tags), message)
 
 
-def _exposed(order: Proposal, scope: Scope, limits: FleetLimits) -> Iterator[Refusal]:
+def overrun(scope: Scope, limits: FleetLimits) -> Refusal | None:
+    """Return which limit on exposure a scope is beyond, with all that is placed already, or None."""
+    return next(_exposed(scope, limits, 0), None)
+
+
+def _exposed(scope: Scope, limits: FleetLimits, cost: Micro) -> Iterator[Refusal]:
     now = scope.exposure
     checks = (
-        ("maxTrade", limits.max_trade, order.cost, "it may cost"),
-        ("maxMarketExposure", limits.max_market_exposure, now.market + order.cost, "its market would have"),
-        ("maxEventExposure", limits.max_event_exposure, now.event + order.cost, "its event would have"),
-        ("maxExposure", limits.max_exposure, now.total + order.cost, "there would be"),
+        ("maxTrade", limits.max_trade, cost, "it may cost"),
+        ("maxMarketExposure", limits.max_market_exposure, now.market + cost, "its market would have"),
+        ("maxEventExposure", limits.max_event_exposure, now.event + cost, "its event would have"),
+        ("maxExposure", limits.max_exposure, now.total + cost, "there would be"),
     )
     for rule, bound, figure, what in checks:
         most = amount(bound, now.capital)

@@ -65,6 +65,8 @@ class WorkingOrder:
     owner: str
     place: Place
     left: Micro
+    #: The seq of its first event.
+    seq: int = 0
 
     @property
     def commitment(self) -> Commitment:
@@ -102,7 +104,7 @@ class RiskState:
         data = event.data
         match event.type, data.get("kind"):
             case Type.ORDER, _ if "orderId" in data and "conditionId" in data:
-                self._order(event.agent_id or UNALLOCATED, data)
+                self._order(event.agent_id or UNALLOCATED, data, event.seq)
             case Type.TRADE, _ if data.get("orderId") in self.working:
                 order = self.working[data["orderId"]]
                 spent = micro(data["cost"]) if "cost" in data else notional(micro(data["size"]), micro(data["exactPrice"]))
@@ -124,7 +126,7 @@ class RiskState:
                 self.marks.pop(agent_scope(event.agent_id), None)
                 self.stops.pop(agent_scope(event.agent_id), None)
 
-    def _order(self, owner: str, data: Mapping[str, Any]) -> None:
+    def _order(self, owner: str, data: Mapping[str, Any], seq: int) -> None:
         place = Place(data["conditionId"], data.get("eventId") or data["conditionId"])
         self.places[data["tokenId"]] = place
         if data["status"] not in OPEN:
@@ -134,7 +136,7 @@ class RiskState:
             if data["side"] == "BUY":
                 # An order of an earlier version says nothing of its fee.
                 most = data.get("mayCost") or text(notional(micro(data["size"]), micro(data["price"]), up=True))
-            self.working[data["orderId"]] = WorkingOrder(data["wallet"], owner, place, micro(most))
+            self.working[data["orderId"]] = WorkingOrder(data["wallet"], owner, place, micro(most), seq)
 
     def _mark(self, marks: Mapping[str, Mapping[str, Any]]) -> None:
         for scope, said in marks.items():
