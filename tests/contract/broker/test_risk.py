@@ -22,11 +22,11 @@ from tests.contract.broker.rival import Rival
 from tests.contract.sandbox.served import Served
 
 
-async def limit(fleet: Fleet, **limits: Any) -> None:
+async def limit(trading: Fleet, **limits: Any) -> None:
     """Let these limits stand, as the supervisor does, and wait until the broker knows of them."""
     settings = RiskSettings.model_validate(limits)
-    [seq] = await fleet.supervisor.store([fleet.supervisor.event(Type.RISK, limits_data(settings))])
-    assert await fleet.broker._desk.follower.reached(seq, 10.0)
+    [seq] = await trading.supervisor.store([trading.supervisor.event(Type.RISK, limits_data(settings))])
+    assert await trading.broker._desk.follower.reached(seq, 10.0)
 
 
 async def stops(fleet: Fleet) -> list[dict[str, Any]]:
@@ -79,6 +79,17 @@ async def test_the_spec_and_the_book_are_checked_again(fleet: Fleet) -> None:
     assert unsure.reason == "its confidence 0.50 is below the agent's minConfidence of 0.70"
     assert far.reason == "to buy at 0.7 is 0.2 above the best price 0.5, and maxPriceDistance is 0.1"
     assert (fine.status, fine.filled) == ("matched", 6 * ONE)
+
+
+async def test_a_trade_of_several_legs_is_not_begun_if_one_is_beyond_a_limit(fleet: Fleet) -> None:
+    await fleet.start(a="1000")
+    await limit(fleet, fleet={"maxExposure": 6})
+    market = await fleet.market(fleet.served.market())
+    legs = [fleet.intent(market, "buy", "0.4", "10", quote=True, group="g") for _ in range(2)]
+    placed = await fleet.place("a", *legs, fleet.intent(market, "buy", "0.4", "10", quote=True))
+    assert [one.status for one in placed] == ["rejected", "rejected", "live"]
+    assert "there would be 8 pUSD at risk, and maxExposure of fleet is 6" in placed[0].reason
+    assert len({event.data["orderId"] for event in await fleet.events(Type.ORDER)}) == 1
 
 
 async def test_a_loss_stops_an_agent_over_a_kill_and_it_can_still_sell(fleet: Fleet) -> None:

@@ -237,3 +237,68 @@ def _may_still_spend(order: Order) -> Micro:
 
 
 TestTrading = Trading.TestCase
+
+
+def two_brokers(limits: dict[str, Any]) -> tuple[SharedLog, list[Broker]]:
+    """Return two wallets' brokers, with agent a in the one and c in the other, under these limits of the fleet."""
+    log = SharedLog()
+    brokers = [Broker(wallet, log, [0.0]) for wallet in ("main", "other")]
+    events: list[tuple[Type, str | None, dict[str, Any]]] = [
+        (Type.RISK, None, limits_data(RiskSettings.model_validate({"fleet": limits, "agent": FREE})))
+    ]
+    for wallet, agent_id in (("main", "a"), ("other", "c")):
+        cash = facts.deposit_data(wallet=wallet, address="0xa", cash=10_000 * ONE, reason="a test")
+        record = AgentRecord(spec(id=agent_id, wallet=wallet, budget=1000, maxTradeAmount=50))
+        events += [(Type.INFO, None, cash), (Type.AGENT, agent_id, agent_data(record, "created", with_spec=True))]
+    for type, agent, data in events:
+        log.tell(replace(event(log.state.seq + 1, type, agent, data), source="supervisor"))
+    for broker in brokers:
+        asyncio.run(broker.limits.quotes.ask(MARKETS[0].condition_id))
+    return log, brokers
+
+
+async def test_of_two_orders_that_do_not_fit_the_later_in_the_log_gives_way() -> None:
+    _, brokers = await asyncio.to_thread(two_brokers, {"maxExposure": 7})
+    stored = []
+    for broker, agent in zip(brokers, "ac", strict=True):
+        order = quote(agent)
+        assert broker.entry._risk(order, agent, 0.9) is None
+        stored.append(order)
+    # Each was judged before the other was in the log.
+    seqs = []
+    for broker, order in zip(brokers, stored, strict=True):
+        broker.desk.orders.add(order)
+        made = order_event(broker.desk.source, broker.desk.wallet.name, order, S.SIGNED, 0)
+        seqs.append(await broker.desk.record([made]))
+    first, second = [await b.limits.overrun(o, seq) for b, o, seq in zip(brokers, stored, seqs, strict=True)]
+    assert (first, second) == (None, "there would be 8 pUSD at risk, and maxExposure of fleet is 7")
+    third = quote("c")
+    assert brokers[1].entry._risk(third, "c", 0.9) is not None, "by now it sees the other's"
+
+
+def test_a_sale_of_the_kill_switch_passes_at_any_price() -> None:
+    log, [broker, _] = two_brokers({})
+    log.tell(replace(event(log.state.seq + 1, Type.RISK, None, limits_data(RiskSettings())), source="supervisor"))
+    sale = replace(quote("a"), side=Side.SELL, price=10_000)
+    assert broker.limits.refusal(sale, "a", 1.0) is not None
+    log.state.flattening = 1
+    assert broker.limits.refusal(sale, "a", 1.0) is None
+
+
+def quote(agent: str) -> Order:
+    """Return a buy of ten shares at 0.4."""
+    return Order(
+        id=f"order-of-{agent}",
+        agent_id=agent,
+        intent_id="i",
+        market=MARKETS[0],
+        token_id=MARKETS[0].tokens[0],
+        side=Side.BUY,
+        price=micro("0.4"),
+        size=10 * ONE,
+        order_type="GTC",
+        post_only=True,
+        created=0,
+        venue_time=0,
+        status=S.SIGNED,
+    )
