@@ -36,7 +36,9 @@ class Quotes:
         """Take what has changed. Raises Unavailable."""
         snapshot = await self._feed.snapshot((), self._version)
         for id in snapshot.gone:
-            self._open.pop(id, None)
+            gone = self._open.pop(id, None)
+            for token in gone.market.tokens if gone else ():
+                self._of_token.pop(token, None)
         for view in snapshot.changed:
             self._open[view.market.condition_id] = view
             self._of_token |= dict.fromkeys(view.market.tokens, view.market.condition_id)

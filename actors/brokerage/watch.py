@@ -53,6 +53,7 @@ class Watch:
     async def run(self, clock: ServerTime) -> None:
         """Look until cancelled. What fails is tried again; while nothing can be seen nothing is bought."""
         asked = -_CLOCK
+        self._begun.clear()
         try:
             while True:
                 try:
