@@ -10,17 +10,22 @@ from typing import Any, TypeVar
 from actors import remote
 from actors.brokerage.approvals import Approvals
 from actors.brokerage.booking import Booking
+from actors.brokerage.breakers import Breakers
 from actors.brokerage.check import Check
 from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
 from actors.brokerage.heartbeat import Heartbeat, heartbeat_from
+from actors.brokerage.limits import Limits
 from actors.brokerage.payouts import Payouts
+from actors.brokerage.quotes import Quotes
 from actors.brokerage.reconciliation import Reconciliation
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
 from actors.brokerage.sell_out import SellingOut
 from actors.brokerage.user_channel import UserChannel
 from actors.brokerage.wallet_key import read_key
+from actors.brokerage.watch import Watch
+from actors.polymarket.server_time import ServerTime
 from actors.polymarket.trading import SignedOut, TradingSession
 from actors.system import SystemConfig
 from actors.venue_location import locate
@@ -46,6 +51,8 @@ _COMPARE_AGAIN = 3.0
 _LOOKS = 5
 #: Seconds for which the venue may leave questions unanswered before the broker connects again.
 _UNANSWERED = 15.0
+#: Seconds that a start waits for the first look at risks; until there was one nothing is bought.
+_FIRST_LOOK = 5.0
 #: Seconds before the next attempt to connect, at first and at most.
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 #: Seconds that `admit` waits for the log.
@@ -72,8 +79,10 @@ class BrokerService:
         self._where = where or (lambda: locate(config))
         self._desk = Desk(wallet, ledger or remote.ledger(), feed or remote.market_feed(deadline=10.0), wall)
         self._booking = Booking(self._desk)
-        self._entry = Entry(self._desk, self._booking)
+        limits, breakers = Limits(self._desk, Quotes(self._desk.feed)), Breakers()
+        self._entry = Entry(self._desk, self._booking, limits, breakers)
         self._approvals = Approvals(self._desk, self._entry)
+        self._watch_risk = Watch(self._desk, limits, breakers, self._entry.cancelling.cancel)
         self._recovery = Recovery(self._desk, self._booking)
         self._redemption = Redemption(self._desk, self._booking)
         self._payouts = Payouts(self._desk, self._redemption)
@@ -239,10 +248,12 @@ class BrokerService:
             await self._recovery.load()
             self._redemption.load()
             self._loaded = True
-        session = await TradingSession.connect(await self._where(), read_key(desk.wallet), desk.wallet.address)
+        endpoints = await self._where()
+        session = await TradingSession.connect(endpoints, read_key(desk.wallet), desk.wallet.address)
         await desk.clock.now()
         desk.connected(session)
         channel = self._spawn(self._channel.listen(session))
+        watch = self._spawn(self._watch_risk.run(ServerTime(endpoints)))
         beating: asyncio.Task[None] | None = None
         try:
             if self._entry.halted is not None:
@@ -250,16 +261,16 @@ class BrokerService:
             await self._heartbeat.begin()
             beating = self._spawn(self._heartbeat.run())
             await self._settle()
+            await self._watch_risk.begun(_FIRST_LOOK)
             self._ready = True
             log.info("%s is ready", desk.name)
             await self._work(channel)
         finally:
             desk.disconnected("it is connecting again")
-            channel.cancel()
-            if beating is not None:
-                beating.cancel()
-            with suppress(asyncio.CancelledError, PolyfleetError):
-                await channel
+            for task in filter(None, (channel, watch, beating)):
+                task.cancel()
+                with suppress(asyncio.CancelledError, PolyfleetError):
+                    await task
             await session.close()
 
     async def _settle(self) -> None:

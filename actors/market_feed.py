@@ -17,7 +17,6 @@ from actors.venue_clock import VenueClock
 from actors.venue_location import locate, venue_time
 from agents.errors import PolyfleetError, Unavailable
 from agents.model import MarketView
-from agents.money import Micro
 from agents.ports import Endpoints, Ledger, Snapshot
 
 log = logging.getLogger(__name__)
@@ -112,11 +111,6 @@ class MarketFeedService:
                 self._missed = {} if len(self._missed) > _MISSED else self._missed
                 self._missed[id] = time.monotonic()
         return found.view(time.monotonic()) if found else None
-
-    async def ticks(self, condition_ids: Sequence[str]) -> dict[str, Micro]:
-        """Return the present tick of those of these markets that it follows."""
-        found = (self._catalogue.get(condition_id) for condition_id in condition_ids)
-        return {tracked.market.condition_id: tracked.market.tick for tracked in found if tracked is not None}
 
     async def rules(self, condition_id: str) -> str:
         """Return the text by which a market resolves, as the venue words it (untrusted); empty if it is not known."""

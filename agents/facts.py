@@ -119,6 +119,7 @@ def order_data(
     venue_time: int,
     reason: str = "",
     expires: int | None = None,
+    may_cost: Micro = 0,
     trade_id: str = "",
     trade_status: str = "",
     undone: Micro | None = None,
@@ -126,9 +127,9 @@ def order_data(
 ) -> dict[str, Any]:
     """Return the data of an `order`; `trade_id` and `trade_status` (confirmed, failed) only where a fill was settled.
 
-    `order_type` is the one that was signed. `expires` is when it ends on the venue's clock, whoever ends it. `undone` is by
-    how much the realised profit changes with a fill that has failed. `approval` only where a person is, or was, asked: see
-    `agents.approvals.Approval`.
+    `order_type` is the one that was signed. `expires` is when it ends on the venue's clock, whoever ends it. `may_cost` is
+    the most that all of a buy can cost, its fee included. `undone` is by how much the realised profit changes with a fill
+    that has failed. `approval` only where a person is, or was, asked: see `agents.approvals.Approval`.
     """
     data: dict[str, Any] = {
         "orderId": order_id,
@@ -137,6 +138,7 @@ def order_data(
         "marketId": market.id,
         "marketQuestion": market.question,
         "conditionId": market.condition_id,
+        "eventId": market.event_id,
         "tokenId": token_id,
         "outcome": market.outcome(token_id),
         "side": str(side),
@@ -151,6 +153,8 @@ def order_data(
     }
     if expires is not None:
         data["expires"] = expires
+    if may_cost:
+        data["mayCost"] = text(may_cost)
     if trade_status:
         data |= {"tradeId": trade_id, "tradeStatus": trade_status}
     if undone is not None:

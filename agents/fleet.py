@@ -9,6 +9,7 @@ from agents.equity import Equity
 from agents.events import Event, Type
 from agents.forecasting.spend import Spend
 from agents.forecasting.track import TrackRecord
+from agents.limits.state import RiskState
 from agents.money import Micro
 from agents.portfolio import Portfolio
 from agents.sell_out import SellOut, read_sell_out
@@ -94,13 +95,16 @@ class FleetState:
     transfers: dict[str, set[str]] = field(default_factory=dict)
     #: Wallets whose books differ from the venue, each with a sentence that says how: they place no orders.
     differing: dict[str, str] = field(default_factory=dict)
+    #: The limits, the stops that are on, and what leads to the next.
+    risk: RiskState = field(default_factory=RiskState)
     #: What requests with an idempotency key were answered.
     answers: Answers = field(default_factory=Answers)
 
     def blocked(self, record: AgentRecord) -> str | None:
-        """Return why an agent may not trade now, or None."""
+        """Return why an agent may not trade now: the kill switch, a risk rule, its wallet's books, a budget, or None."""
         switch = f"kill switch: {self.halted}" if self.halted else None
-        return switch or self.differing.get(record.spec.wallet) or record.blocked
+        risk = self.risk.blocked(record.spec.id, record.spec.wallet)
+        return switch or risk or self.differing.get(record.spec.wallet) or record.blocked
 
     def profit(self, agent_id: str) -> Micro:
         """Return an agent's realised profit over all wallets, fees taken off."""
@@ -119,6 +123,7 @@ class FleetState:
         self.portfolio.apply(event)
         self.spend.apply(event)
         self.answers.apply(event)
+        self.risk.apply(event)
         agent = self.agents.get(event.agent_id) if event.agent_id else None
         data = event.data
         match event.type:

@@ -134,7 +134,8 @@ def _risk(event: Event) -> tuple[str, _Parts]:
         return "info", (title, message, data, "high")
     blocked = _text(data, "blocked")
     message = _text(data, "message", "reason") or (f"Blocked: {blocked}" if blocked else "No longer blocked")
-    return "info", (f"Risk: {event.agent_id or 'fleet'}", message, data, "high" if blocked else "medium")
+    who = event.agent_id or _text(data, "scope") or "fleet"
+    return "info", (f"Risk: {who}", message, data, "high" if blocked or data.get("kind") == "stop" else "medium")
 
 
 def _resolution(event: Event) -> tuple[str, _Parts]:

@@ -118,9 +118,6 @@ class MarketFeed(Protocol):
     async def market(self, id: str) -> MarketView | None:
         """Return one market by condition id, Gamma id, slug or token id, asking the venue if it is not followed."""
 
-    async def ticks(self, condition_ids: Sequence[str]) -> dict[str, Micro]:
-        """Return the present tick of those of these markets that it follows."""
-
     async def watch(self, condition_ids: Sequence[str]) -> None:
         """Follow these markets too until they resolve (a broker does this for what it holds)."""
 
@@ -290,6 +287,9 @@ class Supervisor(Protocol):
 
     async def control(self, agent_id: str, action: str) -> int:
         """start, stop, pause, resume or restart an agent. Raises NotFound, or Conflict in a state that does not allow it."""
+
+    async def resume_trading(self, scope: str) -> int:
+        """Lift the stops for losses of a scope (agent:ID, wallet:NAME or fleet). Raises NotFound, or Conflict if none is on."""
 
     async def kill(self, agent_id: str) -> int:
         """Kill an agent's process, which then fails as in any crash. Raises NotFound, or Conflict if it is not at work."""

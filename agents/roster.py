@@ -6,9 +6,13 @@ from typing import Any, TypeGuard
 from pydantic import ValidationError
 
 from agents.errors import InvalidInput
+from agents.limits.settings import RiskSettings
 from agents.spec import AgentSpec
 from agents.strategies.registry import check
 from agents.validation import explain
+
+#: The fields of an agent that have fields of their own, for which the defaults stand one by one.
+_MERGED = ("restart", "risk")
 
 
 def parse_spec(fields: Mapping[str, Any]) -> AgentSpec:
@@ -25,21 +29,35 @@ def parse_spec(fields: Mapping[str, Any]) -> AgentSpec:
     return spec
 
 
+def parse_limits(content: Any, source: str) -> RiskSettings:
+    """Return the fleet's limits: the section `risk` of a fleet file, or the defaults; `source` names the file in errors.
+
+    Raises:
+        InvalidInput: with the file and the field of the first mistake.
+    """
+    section = content.get("risk") if isinstance(content, Mapping) else None
+    try:
+        return RiskSettings.model_validate({} if section is None else section)
+    except ValidationError as error:
+        raise InvalidInput(f"{source}: {explain(error, 'risk')}") from None
+
+
 def parse_roster(content: Any, source: str) -> tuple[AgentSpec, ...]:
     """Return the specs of `{"defaults": {...}, "agents": [...]}`, in order; `source` names the file in errors.
 
-    The defaults, if there are any, stand for what an agent does not say; those of `restart` field by field.
+    The defaults, if there are any, stand for what an agent does not say; those of `restart` and `risk` field by field.
 
     Raises:
         InvalidInput: with the file, the agent and the field of the first mistake.
     """
     if not isinstance(content, Mapping) or not isinstance(content.get("agents"), list):
         raise InvalidInput(f'{source}: expected "agents:" with a list of agents below it')
-    unknown = [str(key) for key in content if key not in ("agents", "defaults")]
+    unknown = [str(key) for key in content if key not in ("agents", "defaults", "risk")]
     if unknown:
-        raise InvalidInput(f'{source}: there is no field {unknown[0]!r}; only "agents" and "defaults" are known here')
+        raise InvalidInput(f'{source}: there is no field {unknown[0]!r}; only "agents", "defaults" and "risk" are known here')
+    parse_limits(content, source)
     defaults = content.get("defaults", {})
-    if not _fields(defaults) or "id" in defaults or not _fields(defaults.get("restart", {})):
+    if not _fields(defaults) or "id" in defaults or not all(_fields(defaults.get(name, {})) for name in _MERGED):
         raise InvalidInput(f"{source}: defaults: expected fields of agents such as restart or budget, and no id")
     specs: dict[str, AgentSpec] = {}
     for n, fields in enumerate(content["agents"], start=1):
@@ -64,7 +82,8 @@ def _fields(value: Any) -> TypeGuard[Mapping[str, Any]]:
 
 def _with_defaults(fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**defaults, **fields}
-    own, common = fields.get("restart"), defaults.get("restart")
-    if _fields(own) and _fields(common):
-        merged["restart"] = {**common, **own}
+    for name in _MERGED:
+        own, common = fields.get(name), defaults.get(name)
+        if _fields(own) and _fields(common):
+            merged[name] = {**common, **own}
     return merged

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from agents.limits.settings import AgentRisk
 from agents.money import Micro, micro
 from agents.validation import whole
 
@@ -124,6 +125,8 @@ class AgentSpec(Fields):
     min_confidence: float = Field(0.7, strict=True, ge=0, le=1, allow_inf_nan=False)
     #: Seconds of the venue's clock between decisions; at most one a wall second all the same.
     interval: float = Field(60.0, strict=True, gt=0, le=86_400 * 30, allow_inf_nan=False)
+    #: Limits that stand for this agent in place of the fleet's: fields of `agents.limits.settings.AgentLimits`.
+    risk: AgentRisk = Field(default_factory=dict)
     restart: RestartPolicy = RestartPolicy()
     enabled: bool = Field(True, strict=True)
     #: Which of its trades a person must approve; `true`: all buys.

@@ -17,7 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 Agent = Annotated[str, typer.Argument(help="The agent's id.")]
 
 #: Columns of text; all others are figures.
-_TEXTS = frozenset({"service", "state", "agent", "strategy", "wallet", "outcome", "market", "last error"})
+_TEXTS = frozenset({"service", "state", "agent", "scope", "rule", "strategy", "wallet", "outcome", "market", "last error"})
 
 
 class ReaderGone(Exception):

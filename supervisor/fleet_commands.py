@@ -208,6 +208,36 @@ def cancel(
         line(f"{answer['cancelled']} resting orders were cancelled")
 
 
+def risk(
+    resume: Annotated[
+        str | None, typer.Option(metavar="SCOPE", help="Lift the stops for losses of agent:ID, wallet:NAME or fleet.")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show the limits that something is used up of, and what is stopped; or let a scope buy again."""
+    api = client(url, token)
+    if resume is not None:
+        resumed = api.resume_trading(resume)
+        return print_json(resumed) if as_json else line(f"{resume} may buy again; its losses are measured from now on")
+    found = api.risk()
+    if as_json:
+        return print_json(found)
+    if found["limits"] is None:
+        line(f"nothing is bought: {found['unreadable']}")
+    uses = table("scope", "rule", "used", "limit")
+    for scope in found["scopes"]:
+        for use in scope["uses"]:
+            if use["limit"] is not None and use["used"] not in (None, "0"):
+                uses.add_row(scope["scope"], use["rule"], f"{float(use['used']):.2f}", f"{float(use['limit']):.2f}")
+    out.print(uses)
+    for scope in found["scopes"]:
+        for stop in scope["stops"]:
+            line(stop["message"])
+    return None
+
+
 def reload(url: Url = None, token: Token = None, as_json: Json = False) -> None:
     """Read the fleet file again: create the agents that are new, change those that it describes otherwise."""
     answer = client(url, token).reload()
@@ -270,6 +300,7 @@ def add_to(app: typer.Typer) -> None:
         app.command(action, help=about)(_control(action))
     app.command()(cancel)
     app.command("kill-switch")(kill_switch)
+    app.command()(risk)
     for command in (reload, doctor):
         app.command()(command)
 

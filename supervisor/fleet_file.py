@@ -5,7 +5,8 @@ from pathlib import Path
 import yaml
 
 from agents.errors import InvalidInput
-from agents.roster import parse_roster
+from agents.limits.settings import RiskSettings
+from agents.roster import parse_limits, parse_roster
 from agents.spec import AgentSpec
 
 
@@ -17,6 +18,12 @@ def read_fleet(path: Path) -> tuple[AgentSpec, ...]:
     """
     source = f"fleet file {path}"
     return parse_roster(parse_yaml(read_text(path, source), source), source)
+
+
+def read_limits(path: Path) -> RiskSettings:
+    """Return the limits of a fleet file, or the defaults for what it does not say. Raises InvalidInput as `read_fleet`."""
+    source = f"fleet file {path}"
+    return parse_limits(parse_yaml(read_text(path, source), source), source)
 
 
 def read_text(path: Path, source: str) -> str:

@@ -18,9 +18,12 @@ from actors import naming, remote
 from actors.event_source import EventSource
 from actors.follower import Follower
 from actors.system import SystemConfig, spawn
-from agents.errors import InvalidInput, NotFound, PolyfleetError, StaleIncarnation, Unavailable
+from agents.errors import Conflict, InvalidInput, NotFound, PolyfleetError, StaleIncarnation, Unavailable
 from agents.events import Type
 from agents.fleet import AgentRecord, FleetState, ServiceRecord, agent_data
+from agents.limits.exposure import FLEET, agent_of, agent_scope, wallet_scope
+from agents.limits.settings import RiskSettings
+from agents.limits.state import LIFTABLE, Rule, limits_data, resumed_data
 from agents.ports import Beat, Broker
 from agents.spec import AgentSpec, AgentState
 from agents.validation import invalid
@@ -30,7 +33,7 @@ from supervisor.core.breaker import Breaker, Deaths
 from supervisor.core.claims import Claims
 from supervisor.core.signals import Action, Control, Failed, FleetStarts, FleetStops
 from supervisor.equity_watch import EquityWatch
-from supervisor.fleet_file import read_fleet
+from supervisor.fleet_file import read_fleet, read_limits
 from supervisor.keeper import Keeper, Surroundings
 from supervisor.registry import Registry
 from supervisor.services import LEDGER, ServiceKeeper, services_of
@@ -148,8 +151,31 @@ class SupervisorService:
         return await self._agents.delete(agent_id)
 
     async def control(self, agent_id: str, action: Action) -> int:
-        """Start, stop, pause, resume or restart an agent."""
-        return await self._agents.keeper(agent_id).send(Control(action))
+        """Start, stop, pause, resume or restart an agent; to resume one lifts its stops for losses, too."""
+        keeper = self._agents.keeper(agent_id)
+        if action != "resume" or not (stops := self._liftable(agent_scope(agent_id))):
+            return await keeper.send(Control(action))
+        seq = await self._lift(agent_scope(agent_id), stops)
+        waits = keeper.record.state in (AgentState.PAUSED, AgentState.QUARANTINED)
+        return max(seq, await keeper.send(Control(action))) if waits else seq
+
+    async def resume_trading(self, scope: str) -> int:
+        """Lift the stops for losses of a scope."""
+        state = self._state()
+        known = {FLEET, *map(agent_scope, state.agents), *(wallet_scope(wallet.name) for wallet in self._config.wallets)}
+        if scope not in known:
+            raise NotFound(f"scope: there is no {scope!r}; GET /api/risk lists them")
+        if not (stops := self._liftable(scope)):
+            raise Conflict(f"scope: no loss has stopped {scope}")
+        return await self._lift(scope, stops)
+
+    def _liftable(self, scope: str) -> list[Rule]:
+        return [rule for rule in self._state().risk.stops.get(scope, {}) if rule in LIFTABLE]
+
+    async def _lift(self, scope: str, rules: list[Rule]) -> int:
+        message = f"{', '.join(rules)}: an operator lets {scope} buy again; losses are measured from now on"
+        (seq,) = await self._store(Type.RISK, resumed_data(scope, rules, message), agent_of(scope))
+        return seq
 
     async def kill(self, agent_id: str) -> int:
         """Kill an agent's process, to see it come back."""
@@ -159,11 +185,13 @@ class SupervisorService:
         """Read the fleet file again: (created, changed, seq). Raises InvalidInput or Conflict, and changes nothing then."""
         if self._config.fleet_file is None:
             raise InvalidInput("this fleet was started without a fleet file")
-        specs = await asyncio.to_thread(read_fleet, Path(self._config.fleet_file))
+        path = Path(self._config.fleet_file)
+        specs, limits = await asyncio.to_thread(read_fleet, path), await asyncio.to_thread(read_limits, path)
         done = await self._agents.reload(list(specs))
+        seq = await self._set_limits(limits)
         known = set(await self._ledger.document(_ROSTER) or ())
         await self._ledger.put_document(_ROSTER, sorted(known | {spec.id for spec in specs}))
-        return done.created, done.changed, done.seq
+        return done.created, done.changed, max(done.seq, seq)
 
     async def kill_switch(self, reason: str | None, flatten: bool = False) -> int:
         """Stop all trading and cancel all orders for a reason, or lift that, and the breaker's halt, with None.
@@ -246,18 +274,27 @@ class SupervisorService:
         await keeper.send(found if resumed or found.alive else FleetStarts())
 
     async def _adopt_fleet_file(self) -> None:
-        """Create the agents of the fleet file that were never created before."""
+        """Let the limits of the fleet file stand, and create its agents that were never created before."""
         if self._config.fleet_file is None:
             return
         known = set(await self._ledger.document(_ROSTER) or ())
         try:
-            specs = await asyncio.to_thread(read_fleet, Path(self._config.fleet_file))
+            path = Path(self._config.fleet_file)
+            specs, limits = await asyncio.to_thread(read_fleet, path), await asyncio.to_thread(read_limits, path)
+            await self._set_limits(limits)
             await self._agents.adopt([spec for spec in specs if spec.id not in known])
         except PolyfleetError as error:
             log.error("the fleet file is left as it is: %s", error)
             await self._store(Type.ERROR, {"message": str(error), "code": "fleet_file"})
         else:
             await self._ledger.put_document(_ROSTER, sorted(known | {spec.id for spec in specs}))
+
+    async def _set_limits(self, limits: RiskSettings) -> int:
+        """Log the fleet's limits if they are others than those of the log; return the seq, or 0."""
+        if limits == self._state().risk.settings:
+            return 0
+        (seq,) = await self._store(Type.RISK, limits_data(limits))
+        return seq
 
     async def _look_after_agents(self) -> None:
         """Notice agents that hang. After an absence of the supervisor itself every deadline is that much later."""

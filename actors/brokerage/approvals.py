@@ -125,7 +125,7 @@ class Approvals:
                     return order.reason
                 # Nothing is awaited between the check and the new state: what it spends is not spent twice.
                 with desk.orders.aside(order):
-                    reason = self._stale(order) or entry.risk(order, agent_id)
+                    reason = self._stale(order) or entry.risk(order, agent_id, order.approval.confidence)
                 now = int(desk.wall() * 1000)
                 if reason is not None:
                     order.approval = replace(order.approval, by=by, at=now)

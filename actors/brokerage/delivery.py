@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.brokerage.booking import Booking
+from actors.brokerage.breakers import Breakers
 from actors.brokerage.cancelling import CHANNEL, Cancelling
 from actors.brokerage.desk import Desk
 from actors.brokerage.orders import Order
@@ -50,10 +51,11 @@ class Delivery:
     `_PATIENCE`, after its own time is over, or once the agent may not trade any more.
     """
 
-    def __init__(self, desk: Desk, booking: Booking, cancelling: Cancelling) -> None:
+    def __init__(self, desk: Desk, booking: Booking, cancelling: Cancelling, breakers: Breakers) -> None:
         self._desk = desk
         self._booking = booking
         self._cancelling = cancelling
+        self._breakers = breakers
 
     async def send(self, stored: Mapping[str, bytes], stopped: Callable[[], str | None]) -> None:
         """Send orders, by id, together, and bring each to what came of it; what stays unknown is settled later, by its id.
@@ -113,9 +115,10 @@ class Delivery:
 
     async def _posted(self, payloads: Sequence[bytes]) -> Sequence[_Outcome]:
         try:
-            if len(payloads) == 1:
-                return [await self._desk.venue.post(payloads[0])]
-            return await self._desk.venue.post_all(payloads)
+            with self._breakers.request():
+                if len(payloads) == 1:
+                    return [await self._desk.venue.post(payloads[0])]
+                return await self._desk.venue.post_all(payloads)
         except (Unavailable, VenueRefused, VenueUnknown) as error:
             return [error] * len(payloads)
 

@@ -67,6 +67,8 @@ class Desk:
         self._venue: TradingSession | None = None
         self._away = "it has not connected yet"
         self._markets: dict[str, Market] = {}
+        #: Told of each event that was folded into the books, and with None that they all are others.
+        self.on_change: Callable[[Event | None], None] = lambda event: None
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: The venue's clock; whoever runs the broker keeps it set.
         self.clock = VenueClock(feed.now)
@@ -88,6 +90,7 @@ class Desk:
         if not await self.follower.reached(head, 30.0):
             raise Unavailable(f"{self.name} could not read the log up to {head}")
         self.portfolio = copy.deepcopy(self.fleet.portfolio)
+        self.on_change(None)
         self._source = EventSource(self.name, incarnation, self.ledger, self.wall)
 
     @property
@@ -173,6 +176,11 @@ class Desk:
             self.learn(view.market)
         return self._markets.get(id)
 
+    @property
+    def known_markets(self) -> Mapping[str, Market]:
+        """The markets that it remembers, by token and by condition id."""
+        return self._markets
+
     def learn(self, market: Market) -> None:
         """Remember a market."""
         for id in (market.condition_id, *market.tokens):
@@ -180,29 +188,32 @@ class Desk:
 
     async def record(
         self, events: Sequence[Event], signed: Mapping[str, bytes] | None = None, *, patience: float | None = None
-    ) -> None:
-        """Log events in one commit, then fold them into the books. Without `patience` (seconds) it tries for ever.
+    ) -> int:
+        """Log events in one commit and fold them into the books; return the last seq. Without `patience` (seconds) for ever.
 
         Raises:
             Unavailable: if the ledger did not acknowledge in time (it may have stored them all the same), or if another
                 life of this broker has begun.
         """
         try:
-            await self.source.store(events, signed, patience=patience)
+            seqs = await self.source.store(events, signed, patience=patience)
         except StaleIncarnation:
             # Not the caller's: an agent that heard it would think that its own life is over.
             self.fenced = True
             raise Unavailable(f"another life of {self.name} has begun; this one has ended") from None
         for event in events:
             self.portfolio.apply(event)
+            self.on_change(event)
             self.movements += event.type is not Type.ORDER or "tradeStatus" in event.data
         self._news.set()
         self._news = asyncio.Event()
+        return max(seqs, default=0)
 
     def _follow(self, event: Event) -> None:
         """Fold what others have logged; own events were folded when they were stored."""
         if self._source is not None and event.source != self.name:
             self.portfolio.apply(event)
+            self.on_change(event)
 
     def owns(self, order_id: str) -> bool:
         """Whether an order is tracked as one of the fleet's own."""

@@ -9,18 +9,22 @@ from types import MappingProxyType
 
 from actors.brokerage.approvals import needed
 from actors.brokerage.booking import Booking
+from actors.brokerage.breakers import Breakers
 from actors.brokerage.cancelling import Cancelling
 from actors.brokerage.delivery import Delivery
 from actors.brokerage.desk import Desk
+from actors.brokerage.limits import Limits
 from actors.brokerage.notices import order_event
 from actors.brokerage.orders import Order
 from actors.brokerage.ticket import write_ticket
+from actors.polymarket.signing import Ticket
 from actors.polymarket.trading import PLACE_BATCH
 from agents.approvals import Approval
 from agents.errors import InvalidInput, StaleIncarnation, Unavailable, VenueRefused
 from agents.events import Event
+from agents.limits.exposure import Commitment, Place
 from agents.model import Decision, Side
-from agents.money import Micro, text
+from agents.money import text
 from agents.order_terms import check_terms, stated_expiration
 from agents.orders import OrderStatus
 from agents.ports import Intent, Placed
@@ -32,18 +36,16 @@ S = OrderStatus
 #: Seconds that the ledger has to acknowledge an intent before the order is given up, unsent.
 _LEDGER_PATIENCE = 5.0
 
-#: Seconds that the feed has to tell the present ticks; without it those count that were decided by.
-_FEED_PATIENCE = 1.0
-
 
 class Entry:
     """Takes the intents of all agents of a wallet. One agent's calls run one after the other, those of several side by side."""
 
-    def __init__(self, desk: Desk, booking: Booking) -> None:
+    def __init__(self, desk: Desk, booking: Booking, limits: Limits, breakers: Breakers) -> None:
         self._desk = desk
         self._booking = booking
+        self._limits = limits
         self.cancelling = Cancelling(desk, booking)
-        self._delivery = Delivery(desk, booking, self.cancelling)
+        self._delivery = Delivery(desk, booking, self.cancelling, breakers)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._incarnations: dict[str, int] = {}
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
@@ -75,7 +77,7 @@ class Entry:
                 self._check_open()
             asked = await needed(self._desk, agent_id, intents) if intents else {}
             placed: list[Placed] = []
-            broken: dict[str, str] = {}
+            broken = await self._beyond(agent_id, intents)
             for batch in _batches(intents):
                 group = batch[0].decision.group
                 if group in broken:
@@ -154,37 +156,31 @@ class Entry:
             if fresh:
                 if reason := stopped():
                     raise Unavailable(reason)
-                ticks = await self._ticks(intent.decision for intent in fresh.values())
+                checked = [await self._limits.checked(intent) for intent in fresh.values()]
                 await desk.gate.wait()
                 with desk.working():
                     async with desk.lock(agent_id):
-                        orders, signed = await self._store(agent_id, fresh.values(), ticks, outcomes, asked)
-                await self.send({order.id: signed[order.id] for order in orders if not order.waiting}, stopped)
+                        orders, signed, seq = await self._store(agent_id, checked, outcomes, asked)
+                    for order in orders:
+                        if reason := await self._limits.overrun(order, seq):
+                            await self._booking.end(order, S.REJECTED, f"it was not sent: {reason}")
+                            order.posting = False
+                await self.send({order.id: signed[order.id] for order in orders if order.posting}, stopped)
                 outcomes |= {order.intent_id: order.placed for order in orders}
         except (InvalidInput, Unavailable, VenueRefused) as error:
             outcomes = {id: _refused(intent, str(error)) for id, intent in fresh.items()} | outcomes
         return [outcomes[intent.id] for intent in batch]
 
-    async def _ticks(self, decisions: Iterable[Decision]) -> Mapping[str, Micro]:
-        """Return the present ticks of markets, as far as the feed tells them at once."""
-        try:
-            async with asyncio.timeout(_FEED_PATIENCE):
-                return await self._desk.feed.ticks(list({decision.market.condition_id for decision in decisions}))
-        except (Unavailable, TimeoutError) as error:
-            log.warning("%s goes by the ticks that were decided by: %s", self._desk.name, error or "the feed is slow")
-            return {}
-
     async def _store(
         self,
         agent_id: str,
         intents: Iterable[Intent],
-        ticks: Mapping[str, Micro],
         outcomes: dict[str, Placed],
         asked: Mapping[str, Approval],
-    ) -> tuple[list[Order], dict[str, bytes]]:
+    ) -> tuple[list[Order], dict[str, bytes], int]:
         """Sign orders, check each against its agent's own book, and store intents and signed bytes in one commit.
 
-        What may not be placed goes into `outcomes`.
+        What may not be placed goes into `outcomes`. Returns the orders, their signed bytes by id, and the seq of the commit.
 
         Raises:
             Unavailable: if the ledger did not acknowledge it.
@@ -193,43 +189,50 @@ class Entry:
         drafts: list[tuple[Intent, Order, bytes]] = []
         for intent in intents:
             try:
-                tick = ticks.get(intent.decision.market.condition_id)
-                drafts.append((intent, *await self._sign(agent_id, intent, tick, asked.get(intent.id))))
+                drafts.append((intent, *await self._sign(agent_id, intent, asked.get(intent.id))))
             except (InvalidInput, VenueRefused) as error:
                 outcomes[intent.id] = _refused(intent, str(error))
         orders: list[Order] = []
         signed: dict[str, bytes] = {}
         for intent, order, payload in drafts:
             # Nothing is awaited between the check and `add`: what one agent is about to place, the next one's check sees.
-            if reason := self.risk(order, agent_id):
+            if reason := self.risk(order, agent_id, intent.decision.confidence):
                 outcomes[intent.id] = _refused(intent, reason)
                 continue
             desk.learn(order.market)
             desk.orders.add(order)
+            self._limits.note(agent_id)
             orders.append(order)
             signed[order.id] = payload
         if not orders:
-            return orders, signed
+            return orders, signed, 0
         try:
-            await desk.record([event for order in orders for event in self._begun(order)], signed, patience=_LEDGER_PATIENCE)
+            seq = await desk.record(
+                [event for order in orders for event in self._begun(order)], signed, patience=_LEDGER_PATIENCE
+            )
         except Unavailable:
             # It may be in the log all the same. It was not sent, and the broker says so as soon as the ledger is back.
             for order in orders:
                 order.posting, order.unsent = False, True
             raise
-        return orders, signed
+        return orders, signed, seq
 
-    async def _sign(self, agent_id: str, intent: Intent, tick: Micro | None, approval: Approval | None) -> tuple[Order, bytes]:
+    async def _sign(self, agent_id: str, intent: Intent, approval: Approval | None) -> tuple[Order, bytes]:
         """Return the order that an intent asks for, on the market's present grid, and its signed bytes."""
         desk, decision = self._desk, intent.decision
         now = desk.clock.reckoned
         check_terms(decision, now)
         expires = decision.expires
         stated = 0 if expires is None else stated_expiration(expires, now, desk.clock.speed, desk.wall())
-        ticket, placed = write_ticket(decision, tick, stated)
+        ticket, placed = write_ticket(decision, stated)
         signed = await desk.venue.sign(ticket)
-        order = Order(
-            id=signed.order_id,
+        return self._order(signed.order_id, agent_id, intent, ticket, placed, approval), signed.payload
+
+    def _order(
+        self, order_id: str, agent_id: str, intent: Intent, ticket: Ticket, placed: Decision, approval: Approval | None = None
+    ) -> Order:
+        return Order(
+            id=order_id,
             agent_id=agent_id,
             intent_id=intent.id,
             market=placed.market,
@@ -239,22 +242,39 @@ class Entry:
             size=placed.size,
             order_type=str(ticket.order_type),
             post_only=ticket.post_only,
-            created=int(desk.wall() * 1000),
-            venue_time=now,
+            created=int(self._desk.wall() * 1000),
+            venue_time=self._desk.clock.reckoned,
             status=S.INTENDED if approval else S.SIGNED,
             reason="it waits to be approved" if approval else "",
-            expires=expires,
+            expires=placed.expires,
             posting=approval is None,
             approval=approval,
         )
-        return order, signed.payload
 
     def _begun(self, order: Order) -> list[Event]:
         desk = self._desk
         states = (S.INTENDED,) if order.approval else (S.INTENDED, S.SIGNED)
         return [order_event(desk.source, desk.wallet.name, order, status, order.venue_time) for status in states]
 
-    def risk(self, order: Order, agent_id: str) -> str | None:
+    async def _beyond(self, agent_id: str, intents: Sequence[Intent]) -> dict[str, str]:
+        """Return the groups of which a leg is beyond a limit if those before it are placed: none of them is begun then."""
+        beyond: dict[str, str] = {}
+        before: defaultdict[str, list[Commitment]] = defaultdict(list)
+        for intent in [await self._limits.checked(intent) for intent in intents if intent.decision.group]:
+            group, decision = intent.decision.group, intent.decision
+            if group in beyond or self._desk.orders.outcome(intent.id):
+                continue
+            try:
+                order = self._order("", agent_id, intent, *write_ticket(decision))
+            except InvalidInput as error:
+                beyond[group] = str(error)
+                continue
+            if refusal := self._limits.refusal(order, agent_id, decision.confidence, before[group]):
+                beyond[group] = str(refusal)
+            before[group].append(Commitment(self._desk.wallet.name, agent_id, Place.of(order.market), order.may_cost))
+        return beyond
+
+    def risk(self, order: Order, agent_id: str, confidence: float) -> str | None:
         """Return why an agent may not place an order, or None."""
         desk = self._desk
         if order.side is Side.BUY:
@@ -265,6 +285,8 @@ class Entry:
             free = desk.free_shares(agent_id, order.token_id)
             if order.size > free:
                 return f"it sells {text(order.size)} shares, and the agent has {text(max(free, 0))} free"
+        if refusal := self._limits.refusal(order, agent_id, confidence):
+            return str(refusal)
         return desk.orders.crossing(order.market, order.token_id, order.side, order.price)
 
     async def cancel_agent(self, agent_id: str) -> int:

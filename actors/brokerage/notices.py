@@ -32,6 +32,7 @@ def order_event(source: EventSource, wallet: str, order: Order, status: OrderSta
         expires=order.expires,
         venue_time=venue_time,
         approval=order.approval.data() if order.approval else None,
+        may_cost=order.may_cost,
         **fields,
     )
     return source.event(Type.ORDER, data, order.agent_id)

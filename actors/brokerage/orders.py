@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agents.approvals import Approval
 from agents.model import Market, OpenOrder, Side
-from agents.money import ONE, Micro, text
+from agents.money import ONE, Micro, notional, text
 from agents.orders import OPEN, OrderStatus
 from agents.ports import Placed
 from agents.risk import worst_fee
@@ -71,6 +71,14 @@ class Order:
     def in_doubt(self) -> bool:
         """Whether it is not known if the venue has it, or what it did with it."""
         return not self.waiting and (self.posting or self.status in _IN_DOUBT or (self.open and self.taking))
+
+    @property
+    def may_cost(self) -> Micro:
+        """The most that all of it can cost, its fee included; a sale costs nothing."""
+        if self.side is Side.SELL:
+            return 0
+        cash = notional(self.size, self.price)
+        return cash if self.post_only else cash + worst_fee(cash, self.size, self.price, self.market.fee)
 
     @property
     def held_cash(self) -> Micro:

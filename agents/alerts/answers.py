@@ -57,7 +57,7 @@ def status(state: FleetState) -> Answer:
     counts = Counter(str(agent.state) for agent in state.agents.values())
     named = [f"{_mark(name)} {escaped(name)}: {counts[name]}" for name in map(str, AgentState) if counts[name]]
     away = [f"⚠️ {escaped(name)} is {escaped(each.state)}" for name, each in state.services.items() if each.state != "running"]
-    blocked = sum(agent.blocked is not None for agent in state.agents.values())
+    blocked = sum(state.halted is None and state.blocked(agent) is not None for agent in state.agents.values())
     exposure = sum(book.cost for agent_id in state.agents for _, book in state.portfolio.books_of(agent_id))
     lines = [
         bold("Fleet"),
@@ -98,7 +98,7 @@ def agent(state: FleetState, agent_id: str, role: Role, now: int) -> Answer:
     lines = [
         f"{_mark(record.state)} {escaped(agent_id)} is {escaped(record.state)}",
         *([f"Why: {outside(record.reason)}"] if record.reason else []),
-        *([f"Blocked: {outside(record.blocked)}"] if record.blocked else []),
+        *([f"Blocked: {outside(why)}"] if (why := state.blocked(record)) else []),
         f"Strategy: {outside(record.spec.strategy, 100)}",
         f"Life: {record.incarnation}, restarts: {record.restarts}" + _uptime(record, now),
         f"Decisions: {record.total_decisions}, trades: {record.total_trades}",

@@ -30,6 +30,7 @@ from supervisor.api.places import Places
 from supervisor.api.plain_socket import serve_plain
 from supervisor.api.portfolio_routes import portfolio_routes
 from supervisor.api.probe_routes import probe_routes
+from supervisor.api.risk_routes import risk_routes
 from supervisor.api.socket_io import SocketIo
 from supervisor.api.telegram_routes import telegram_routes
 from supervisor.api.wallet_routes import wallet_routes
@@ -93,6 +94,7 @@ def rest_app(context: FleetContext, access: Access, *, address_header: str = "",
         fleet_routes,
         portfolio_routes,
         wallet_routes,
+        risk_routes,
         log_routes,
         probe_routes,
     ):

@@ -30,6 +30,7 @@ _CONTROL = (
     ("POST", re.compile(r"/api/fleet/kill-switch")),
     ("DELETE", re.compile(r"/api/fleet/kill-switch")),
     ("POST", re.compile(r"/api/approvals/[^/]+/(approve|reject)")),
+    ("POST", re.compile(r"/api/risk/resume")),
     ("POST", re.compile(r"/api/notifications")),
     ("POST", re.compile(r"/api/telegram/send")),
 )

@@ -17,6 +17,7 @@ from supervisor.api.log_routes import LoggedEvent, Logs, Published
 from supervisor.api.market_views import MarketBook
 from supervisor.api.order_routes import Cancelled
 from supervisor.api.probe_routes import Readiness
+from supervisor.api.risk_views import Risk, ScopeRisk
 from supervisor.api.seed_routes import Health
 from supervisor.api.wallet_routes import Adjusted
 
@@ -43,6 +44,8 @@ __all__ = [
     "Published",
     "Readiness",
     "Reloaded",
+    "Risk",
+    "ScopeRisk",
     "Scores",
     "Sums",
 ]

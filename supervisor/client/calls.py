@@ -261,6 +261,16 @@ def reject(approval_id: str) -> Call[answers.Decided]:
     return Call("POST", f"/api/approvals/{quote(approval_id, safe='')}/reject")
 
 
+def risk() -> Call[answers.Risk]:
+    """Return the fleet's limits, what is used up of them, and what is stopped."""
+    return Call("GET", "/api/risk")
+
+
+def resume_trading(scope: str) -> Call[answers.ScopeRisk]:
+    """Lift the stops for losses of a scope: agent:ID, wallet:NAME or fleet. Raises NotFound, or Conflict if none is on."""
+    return Call("POST", "/api/risk/resume", body={"scope": scope})
+
+
 def reload() -> Call[answers.Reloaded]:
     """Read the fleet file again: create the agents that are new, change those that it describes otherwise."""
     return Call("POST", "/api/fleet/reload")

@@ -96,6 +96,8 @@ class Routes:
     approvals = Route(calls.approvals)
     approve = Route(calls.approve)
     reject = Route(calls.reject)
+    risk = Route(calls.risk)
+    resume_trading = Route(calls.resume_trading)
     reload = Route(calls.reload)
     publish = Route(calls.publish)
 

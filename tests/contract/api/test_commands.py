@@ -13,10 +13,12 @@ from subprocess import PIPE
 import pytest
 
 from agents.events import Type
+from agents.facts import deposit_data
+from agents.limits.state import Rule, Stop, stop_data
 from agents.money import ONE
 from agents.sell_out import Left, SellOut, sell_out_data
 from tests.contract.api.served import Served
-from tests.unit.supervisor.api.stand import asking
+from tests.unit.supervisor.api.stand import AgentStand, asking
 
 SPEC = {"id": "a", "strategy": "momentum", "enabled": False, "params": {"window": 5}, "budget": 50}
 
@@ -106,6 +108,25 @@ async def test_the_portfolio_shows_books_and_positions(fleet: Served) -> None:
     code, printed, _ = await polyfleet(fleet, "portfolio", "--trades")
     [bought] = csv.DictReader(io.StringIO(printed))
     assert (code, bought["kind"], bought["amount"], bought["fee"]) == (0, "buy", "2.5", "0.01")
+
+
+async def test_risk_shows_what_is_used_up_and_ends_a_stop(fleet: Served) -> None:
+    store, agent_id = fleet.stand.supervisor.store, "a"
+    await store(Type.INFO, deposit_data(wallet="main", address="0xw", cash=1000 * ONE, reason="found"))
+    await fleet.stand.supervisor.create(SPEC)
+    await AgentStand(fleet.stand.ledger, agent_id).log(Type.TRADE)
+    stop = Stop(Rule.DRAWDOWN, "25", "26", "maxDrawdown: agent:a fell", 1)
+    await store(Type.RISK, stop_data("agent:a", stop, 0), agent_id)
+    fleet.stand.supervisor.stopped["agent:a"] = [Rule.DRAWDOWN]
+    code, printed, _ = await polyfleet(fleet, "risk")
+    assert code == 0
+    assert ["agent:a", "maxExposure", "2.50", "50.00"] in [line.split() for line in printed.splitlines()]
+    assert printed.splitlines()[-1] == stop.message
+    code, printed, _ = await polyfleet(fleet, "risk", "--resume", "agent:a")
+    assert (code, printed) == (0, "agent:a may buy again; its losses are measured from now on\n")
+    code, _, error = await polyfleet(fleet, "risk", "--resume", "agent:a")
+    assert (code, error) == (1, "polyfleet: scope: no loss has stopped agent:a\n")
+    assert json.loads((await polyfleet(fleet, "risk", "--json"))[1])["scopes"][-1]["stops"] == []
 
 
 async def test_the_kill_switch_goes_on_and_off(fleet: Served) -> None:

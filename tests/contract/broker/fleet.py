@@ -24,6 +24,12 @@ from agents.spec import AgentSpec, AgentState
 from tests.contract.broker.rival import Rival
 from tests.contract.sandbox.served import Served
 
+#: What an agent's spec says where a test is about something else than limits.
+FREE: dict[str, Any] = {
+    "maxTradeAmount": 100_000,
+    "risk": {"maxMarketExposure": "off", "maxEventExposure": "off", "maxPriceDistance": 1, "maxBargain": 1},
+}
+
 
 class Fleet:
     """One wallet's broker with what it needs. A broker can be killed and started again; the ledger and the venue live on."""
@@ -67,17 +73,17 @@ class Fleet:
         await self.feed.stop()
         await self.ledger.stop()
 
-    async def create_agent(self, agent_id: str, budget: str, **fields: Any) -> None:
-        """Log an agent in its first life, and let it trade; `fields` are more of its spec."""
-        seq = await self.change_agent(agent_id, "created", budget, **fields)
+    async def create_agent(self, agent_id: str, budget: str, **changes: Any) -> None:
+        """Log an agent in its first life, and let it trade; its spec has fields other than those of `FREE`."""
+        seq = await self.change_agent(agent_id, "created", budget, **changes)
         if self.broker._desk.follower.state is not None:
             await self.broker.admit(agent_id, 1, seq)
 
     async def change_agent(
-        self, agent_id: str, change: str, budget: str, state: AgentState = AgentState.PENDING, **fields: Any
+        self, agent_id: str, change: str, budget: str, state: AgentState = AgentState.PENDING, **changes: Any
     ) -> int:
-        """Log a change of an agent and return its seq."""
-        spec = AgentSpec.model_validate({"id": agent_id, "strategy": "none", "budget": budget} | fields)
+        """Log a change of an agent, whose spec has fields other than those of `FREE`, and return its seq."""
+        spec = AgentSpec.model_validate({"id": agent_id, "strategy": "none", "budget": budget, **FREE, **changes})
         record = replace(AgentRecord(spec), incarnation=1, state=state)
         event = self.supervisor.event(Type.AGENT, agent_data(record, change, with_spec=True), agent_id)
         [seq] = await self.supervisor.store([event])

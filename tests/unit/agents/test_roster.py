@@ -23,7 +23,7 @@ def test_agents_keep_their_order_and_their_fields() -> None:
         (None, 'f: expected "agents:" with a list of agents below it'),
         ([A], 'f: expected "agents:" with a list of agents below it'),
         ({"agents": A}, 'f: expected "agents:" with a list of agents below it'),
-        ({"agents": [], "agent": 1}, 'f: there is no field \'agent\'; only "agents" and "defaults" are known here'),
+        ({"agents": [], "agent": 1}, 'f: there is no field \'agent\'; only "agents", "defaults" and "risk" are known here'),
         ({"agents": ["a"]}, "f: agent 1: expected fields such as id and strategy, not 'a'"),
         ({"agents": [{1: 2}]}, "f: agent 1: expected fields such as id and strategy, not '{1: 2}'"),
         ({"agents": [A, {"id": "b"}, A]}, "f: agent 2 (b): strategy: it is missing"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from actors.brokerage.booking import GRACE, Booking
+from actors.brokerage.breakers import Breakers
 from actors.brokerage.cancelling import Cancelling
 from actors.brokerage.delivery import Delivery
 from actors.brokerage.fills import VenueFill
@@ -49,7 +50,7 @@ class Life(RuleBasedStateMachine):
 
     def _begin(self) -> None:
         self.booking = Booking(self.bench.desk)
-        self.delivery = Delivery(self.bench.desk, self.booking, Cancelling(self.bench.desk, self.booking))
+        self.delivery = Delivery(self.bench.desk, self.booking, Cancelling(self.bench.desk, self.booking), Breakers())
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(work)

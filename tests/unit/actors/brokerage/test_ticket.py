@@ -1,5 +1,7 @@
 """Tickets: for every tick the amounts that are signed are on the grid, in whole cents where needed, and never too much."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,9 +106,9 @@ def test_a_price_of_another_grid_is_moved_to_the_safe_side(old: str, new: str, p
     expected = min(down, ONE - now) if action == "buy" else max(up, now)
     if not now <= expected <= ONE - now:
         with pytest.raises(InvalidInput, match="leaves none on the market's grid"):
-            write_ticket(wanted, now)
+            write_ticket(replace(wanted, market=market(1, tick=now)))
         return
-    _, placed = write_ticket(wanted, now)
+    _, placed = write_ticket(replace(wanted, market=market(1, tick=now)))
     assert (placed.price, placed.market.tick) == (expected, now)
 
 

@@ -26,6 +26,7 @@ from agents.approvals import Approval, WaitingOrder
 from agents.errors import Conflict, InvalidInput, NotFound, Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
+from agents.limits.state import Rule, resumed_data
 from agents.model import Book, FeeSchedule, Level, Market, MarketView
 from agents.money import ONE, Micro, micro
 from agents.ports import Beat, Broker, Endpoints, Ledger, MarketFeed, Queues, Snapshot
@@ -63,6 +64,8 @@ class SupervisorStand:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._records: dict[str, AgentRecord] = {}
+        #: The rules for losses that have stopped a scope.
+        self.stopped: dict[str, list[Rule]] = {}
         self._source: EventSource | None = None
         self._buckets = FixedWindowRateLimiter(MemoryStorage())
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,6 +118,13 @@ class SupervisorStand:
     async def control(self, agent_id: str, action: str) -> int:
         self._answer()
         return await self._send(agent_id, Control(cast(Action, action)))
+
+    async def resume_trading(self, scope: str) -> int:
+        self._answer()
+        rules = list(self.stopped.pop(scope, ()))
+        if not rules:
+            raise Conflict(f"scope: no loss has stopped {scope}")
+        return await self.store(Type.RISK, resumed_data(scope, rules, "resumed"))
 
     async def kill(self, agent_id: str) -> int:
         self._answer()

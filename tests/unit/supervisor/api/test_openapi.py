@@ -55,6 +55,8 @@ POST /api/orders/cancel
 POST /api/orders/{order_id}/cancel
 POST /api/fleet/kill-switch
 DELETE /api/fleet/kill-switch
+GET /api/risk
+POST /api/risk/resume
 GET /api/markets
 GET /api/markets/{market_id}
 GET /api/portfolio

@@ -29,6 +29,7 @@ CONTROL = {
     "DELETE /api/fleet/kill-switch",
     "POST /api/approvals/{approval_id}/approve",
     "POST /api/approvals/{approval_id}/reject",
+    "POST /api/risk/resume",
     "POST /api/notifications",
     "POST /api/telegram/send",
 }
