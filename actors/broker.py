@@ -14,9 +14,8 @@ from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
-from actors.brokerage.wallet_key import read_key
+from actors.brokerage.venue_session import VenueSession, connect
 from actors.polymarket.account import VenueOrder, VenueTrade
-from actors.polymarket.trading import TradingSession
 from actors.system import SystemConfig
 from actors.venue_location import locate
 from agents.errors import PolyfleetError, Unavailable, VenueRefused, VenueUnknown
@@ -61,6 +60,7 @@ class BrokerService:
         where: Callable[[], Awaitable[Endpoints]] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self._config = config
         self._where = where or (lambda: locate(config))
         self._desk = Desk(wallet, ledger or remote.ledger(), feed or remote.market_feed(deadline=10.0), wall)
         self._booking = Booking(self._desk)
@@ -190,7 +190,7 @@ class BrokerService:
             await self._recovery.load()
             self._redemption.load()
             self._loaded = True
-        session = await TradingSession.connect(await self._where(), read_key(desk.wallet), desk.wallet.address)
+        session = await connect(self._config, desk.wallet, await self._where())
         await desk.clock.now()
         desk.connected(session)
         channel = self._spawn(self._listen(session))
@@ -257,7 +257,7 @@ class BrokerService:
             await desk.feed.watch(sorted(held))
             self._watched = held
 
-    async def _listen(self, session: TradingSession) -> None:
+    async def _listen(self, session: VenueSession) -> None:
         """Take in what the user channel says; booking it is another task, which no lost connection interrupts."""
         async for update in session.updates():
             self._updates.put_nowait(update)

@@ -13,9 +13,9 @@ from actors.brokerage.fills import VenueFill
 from actors.brokerage.notices import order_event, trade_event
 from actors.brokerage.orders import Order
 from actors.brokerage.orders import Orders as Tracked
+from actors.brokerage.venue_session import VenueSession
 from actors.event_source import EventSource
 from actors.follower import Follower
-from actors.polymarket.trading import TradingSession
 from actors.venue_clock import VenueClock
 from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Event, Type
@@ -61,7 +61,7 @@ class Desk:
         #: Another life of this broker has begun, so this one must not act any more.
         self.fenced = False
         self._source: EventSource | None = None
-        self._venue: TradingSession | None = None
+        self._venue: VenueSession | None = None
         self._away = "it has not connected yet"
         self._markets: dict[str, Market] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -102,13 +102,13 @@ class Desk:
         return self._source
 
     @property
-    def venue(self) -> TradingSession:
+    def venue(self) -> VenueSession:
         """The connection to the venue. Raises Unavailable while there is none."""
         if self._venue is None:
             raise Unavailable(f"{self.name} does not trade now: {self._away}")
         return self._venue
 
-    def connected(self, venue: TradingSession) -> None:
+    def connected(self, venue: VenueSession) -> None:
         """Use this connection from now on."""
         self._venue = venue
 
