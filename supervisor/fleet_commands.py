@@ -38,7 +38,7 @@ def status(url: Url = None, token: Token = None, as_json: Json = False) -> None:
     if as_json:
         return print_json(fleet)
     states = ", ".join(f"{count} {state}" for state, count in fleet["agents"]["byState"].items() if count)
-    out.print(f"mode       {fleet['mode']}" + ("  (simulated venue)" if fleet["mode"] == "sandbox" else ""))
+    out.print(f"mode       {fleet['mode']}" + _SIMULATED.get(fleet["mode"], ""))
     out.print(f"agents     {fleet['agents']['total']}: {states or 'none'}")
     out.print(f"decisions  {fleet['totalDecisions']}")
     out.print(f"trades     {fleet['totalTrades']}")
@@ -175,6 +175,9 @@ def reload(url: Url = None, token: Token = None, as_json: Json = False) -> None:
         return
     for what, ids in (("created", answer["created"]), ("changed", answer["changed"])):
         out.print(f"{what}: {', '.join(ids) or 'none'}")
+
+
+_SIMULATED = {"sandbox": "  (simulated venue)", "paper": "  (real prices, simulated fills)"}
 
 
 def doctor(url: Url = None, token: Token = None, as_json: Json = False) -> None:

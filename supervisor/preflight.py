@@ -9,10 +9,12 @@ from pathlib import Path
 
 from actors.forecasting.settings import llm_settings_from
 from actors.ledger.retention import retention_from
+from actors.paper.settings import paper_settings_from
 from actors.sandbox import recorded_world, recording
 from actors.sandbox.service import FUNDS
 from actors.storage.engine import shown
 from actors.telegram.settings import telegram_settings_from
+from actors.venue_settings import venue_from
 from agents.errors import InvalidInput
 from agents.money import text
 from agents.spec import AgentSpec
@@ -53,6 +55,8 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
         Conflict: if a fleet runs on the data directory.
     """
     _check_mode(options.mode)
+    _check_simulation(options)
+    venue_from(os.environ, options.mode)
     _check_host(options.host)
     for read in (access_from, limits_from, places_from, defaults_from, retention_from, telegram_settings_from):
         read(os.environ)
@@ -64,6 +68,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     fleet = (options.fleet or default_fleet()).resolve()
     specs = read_fleet(fleet)
     directory = DataDirectory(usable(options.data_dir))
+    directory.check_mode(options.mode)
     notes = []
     url = log_url(directory)
     local = is_local(directory, url)
@@ -77,7 +82,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
         if ignored := [name for name, value in named.items() if value is not None]:
             notes.append(f"{', '.join(ignored)} ignored: the venue in {directory.path} goes on where it stopped")
     else:
-        _check_budgets(specs, fleet)
+        _check_budgets(specs, fleet, options.mode)
     if not directory.used and options.markets is not None:
         for _ in recording.read(str(options.markets)):
             pass
@@ -100,15 +105,23 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     )
 
 
-def _check_budgets(specs: Sequence[AgentSpec], fleet: Path) -> None:
-    """Refuse agents that are given more than the venue of a new sandbox gives their wallet."""
+def _check_budgets(specs: Sequence[AgentSpec], fleet: Path, mode: str) -> None:
+    """Refuse agents that are given more than their wallet has in a new sandbox or paper account."""
+    funds = paper_settings_from(os.environ).cash
+    if mode == "live":
+        return
+    remedy = ""
+    if mode == "sandbox":
+        funds, whose = FUNDS, "a wallet of the sandbox"
+    else:
+        whose, remedy = "a wallet of paper mode", "; set POLYFLEET_PAPER_CASH"
     given: Counter[str] = Counter()
     for spec in specs:
         given[spec.wallet] += spec.budget_micro
-        if given[spec.wallet] > FUNDS:
+        if given[spec.wallet] > funds:
             raise InvalidInput(
                 f"fleet file {fleet}: agent {spec.id}: budget: the agents of wallet {spec.wallet} are given more than the "
-                f"{text(FUNDS)} pUSD that a wallet of the sandbox has"
+                f"{text(funds)} pUSD that {whose} has{remedy}"
             )
 
 
@@ -117,8 +130,20 @@ def _check_mode(mode: str) -> None:
         raise InvalidInput(f"--mode: there is no mode {mode!r}; expected {', '.join(_MODES)}")
     if mode == "live" and not os.environ.get("POLYGON_WALLET_PRIVATE_KEY"):
         raise InvalidInput("--mode: live needs a wallet's key; set POLYGON_WALLET_PRIVATE_KEY, or use --mode sandbox")
-    if mode != "sandbox":
-        raise InvalidInput(f"--mode: {mode} is not possible in this version; use --mode sandbox")
+    if mode == "live":
+        raise InvalidInput(f"--mode: {mode} is not possible in this version; use --mode sandbox or paper")
+
+
+def _check_simulation(options: UpOptions) -> None:
+    """Refuse options of the simulated venue where there is none."""
+    given = {
+        "--markets": options.markets is not None,
+        "--start": options.start is not None,
+        "--speed": options.speed is not None,
+        "--seed": bool(options.seed),
+    }
+    if options.mode != "sandbox" and (names := [name for name, used in given.items() if used]):
+        raise InvalidInput(f"{', '.join(names)}: for the sandbox only; --mode {options.mode} has real markets and time")
 
 
 def _check_start(start: str) -> None:

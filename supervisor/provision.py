@@ -7,7 +7,9 @@ from pathlib import Path
 from eth_account import Account
 
 from actors.config import SystemConfig
+from actors.paper.settings import paper_address, paper_settings_from
 from actors.private_file import write_private
+from actors.venue_settings import venue_from
 from agents.errors import InvalidInput
 from agents.ports import Wallet
 from supervisor.data_directory import DataDirectory
@@ -22,21 +24,26 @@ def provision(args: FleetArgs) -> SystemConfig:
     Raises:
         InvalidInput: if directory or database cannot be used, the fleet file is wrong, or the mode is not there yet.
     """
-    if args.mode != "sandbox":
-        raise InvalidInput(f"mode: {args.mode} is not possible in this version; sandbox is")
+    if args.mode == "live":
+        raise InvalidInput(f"mode: {args.mode} is not possible in this version; sandbox and paper are")
     data_dir = usable(args.data_dir)
     fleet = (args.fleet or default_fleet()).resolve()
     names = sorted({spec.wallet for spec in read_fleet(fleet)})
-    _take_database(DataDirectory(data_dir))
+    directory = DataDirectory(data_dir)
+    directory.keep_mode(args.mode)
+    _take_database(directory)
+    wallet = _sandbox_wallet if args.mode == "sandbox" else _paper_wallet
     return SystemConfig(
         data_dir=str(data_dir),
         mode=args.mode,
-        wallets=tuple(_sandbox_wallet(data_dir, name) for name in names),
+        wallets=tuple(wallet(data_dir, name) for name in names),
         markets_file=str(args.markets.resolve()) if args.markets else None,
         start=args.start,
         speed=args.speed,
         seed=args.seed,
         fleet_file=str(fleet),
+        venue=venue_from(os.environ, args.mode),
+        paper=paper_settings_from(os.environ),
     )
 
 
@@ -57,3 +64,8 @@ def _sandbox_wallet(data_dir: Path, name: str) -> Wallet:
         account = Account.create()
         write_private(file, json.dumps({"privateKey": account.key.to_0x_hex(), "address": account.address}))
     return Wallet(name, json.loads(file.read_text())["address"], str(file))
+
+
+def _paper_wallet(data_dir: Path, name: str) -> Wallet:
+    """Return a wallet of paper mode, for which there is no key."""
+    return Wallet(name, paper_address(name), "")
