@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from actors import remote
@@ -15,6 +16,7 @@ from actors.brokerage.entry import Entry
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
 from actors.brokerage.venue_session import VenueSession, connect
+from actors.brokerage.wallet_key import read_key
 from actors.polymarket.account import VenueOrder, VenueTrade
 from actors.system import SystemConfig
 from actors.venue_location import locate
@@ -135,6 +137,17 @@ class BrokerService:
         """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
         self._check_ready()
         return await self._uninterrupted(self._check.check())
+
+    async def examine(self) -> list[dict[str, Any]]:
+        """Look at what must be right for trading: hosts, place, clock, account, money. Changes nothing."""
+        from actors.polymarket.examination import examine_venue, examine_wallet
+
+        endpoints, wallet, live = await self._where(), self._desk.wallet, self._config.mode != "paper"
+        found = await examine_venue(endpoints, trading=live, geoblock=self._config.geoblock)
+        if live:
+            key = read_key(wallet)
+            found += await examine_wallet(endpoints, name=wallet.name, address=wallet.address, private_key=key, needed=None)
+        return [asdict(finding) for finding in found]
 
     async def ready(self) -> bool:
         """Whether it has settled with the venue what was open."""

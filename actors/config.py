@@ -27,6 +27,8 @@ class SystemConfig:
     #: Where the venue answers, if it is neither the sandbox nor the real one at its usual addresses.
     venue: Endpoints | None = None
     paper: PaperSettings = field(default_factory=PaperSettings)
+    #: Who says whether the venue takes orders from here, if not the real one.
+    geoblock: str = ""
     #: The id of the Ray node that has the data directory; shared actors run there, agents anywhere. Empty: it does not matter.
     home: str = ""
 

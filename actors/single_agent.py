@@ -248,5 +248,8 @@ class _Onlooker:
     async def check(self) -> dict[str, Any]:
         return {}
 
+    async def examine(self) -> list[dict[str, Any]]:
+        return []
+
     async def ready(self) -> bool:
         return True

@@ -229,6 +229,9 @@ class Broker(Protocol):
     async def check(self) -> dict[str, Any]:
         """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
 
+    async def examine(self) -> list[dict[str, Any]]:
+        """Look at what must be right for trading, without changing anything: [{what, ok, sentence, remedy}]."""
+
     async def ready(self) -> bool:
         """Whether it has settled with the venue what was open."""
 

@@ -25,6 +25,7 @@ from supervisor.api.seed_routes import defaults_from
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
+from supervisor.live import check_consent
 from supervisor.log_claim import claim_log, is_local, log_url
 
 _MODES = ("sandbox", "paper", "live")
@@ -128,10 +129,8 @@ def _check_budgets(specs: Sequence[AgentSpec], fleet: Path, mode: str) -> None:
 def _check_mode(mode: str) -> None:
     if mode not in _MODES:
         raise InvalidInput(f"--mode: there is no mode {mode!r}; expected {', '.join(_MODES)}")
-    if mode == "live" and not os.environ.get("POLYGON_WALLET_PRIVATE_KEY"):
-        raise InvalidInput("--mode: live needs a wallet's key; set POLYGON_WALLET_PRIVATE_KEY, or use --mode sandbox")
     if mode == "live":
-        raise InvalidInput(f"--mode: {mode} is not possible in this version; use --mode sandbox or paper")
+        check_consent(os.environ)
 
 
 def _check_simulation(options: UpOptions) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from eth_account import Account
@@ -10,11 +11,11 @@ from actors.config import SystemConfig
 from actors.paper.settings import paper_address, paper_settings_from
 from actors.private_file import write_private
 from actors.venue_settings import venue_from
-from agents.errors import InvalidInput
 from agents.ports import Wallet
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
+from supervisor.live import check_consent, known_wallets
 from supervisor.log_claim import claim_log, remember_log
 
 
@@ -22,21 +23,20 @@ def provision(args: FleetArgs) -> SystemConfig:
     """Make the data directory and its key files where they are missing, and return the services' configuration.
 
     Raises:
-        InvalidInput: if directory or database cannot be used, the fleet file is wrong, or the mode is not there yet.
+        InvalidInput: if directory or database cannot be used, the fleet file is wrong, or live mode was not asked for twice.
     """
     if args.mode == "live":
-        raise InvalidInput(f"mode: {args.mode} is not possible in this version; sandbox and paper are")
+        check_consent(os.environ)
     data_dir = usable(args.data_dir)
     fleet = (args.fleet or default_fleet()).resolve()
     names = sorted({spec.wallet for spec in read_fleet(fleet)})
     directory = DataDirectory(data_dir)
     directory.keep_mode(args.mode)
     _take_database(directory)
-    wallet = _sandbox_wallet if args.mode == "sandbox" else _paper_wallet
     return SystemConfig(
         data_dir=str(data_dir),
         mode=args.mode,
-        wallets=tuple(wallet(data_dir, name) for name in names),
+        wallets=_wallets(args.mode, data_dir, names),
         markets_file=str(args.markets.resolve()) if args.markets else None,
         start=args.start,
         speed=args.speed,
@@ -44,6 +44,7 @@ def provision(args: FleetArgs) -> SystemConfig:
         fleet_file=str(fleet),
         venue=venue_from(os.environ, args.mode),
         paper=paper_settings_from(os.environ),
+        geoblock=os.environ.get("POLYFLEET_GEOBLOCK_URL", ""),
     )
 
 
@@ -54,6 +55,13 @@ def _take_database(directory: DataDirectory) -> None:
     if (url := os.environ.get("DATABASE_URL")) and url != known:
         claim_log(directory, url)
         remember_log(directory, url)
+
+
+def _wallets(mode: str, data_dir: Path, names: Sequence[str]) -> tuple[Wallet, ...]:
+    if mode == "live":
+        return known_wallets(data_dir)
+    wallet = _sandbox_wallet if mode == "sandbox" else _paper_wallet
+    return tuple(wallet(data_dir, name) for name in names)
 
 
 def _sandbox_wallet(data_dir: Path, name: str) -> Wallet:

@@ -20,6 +20,7 @@ from supervisor import errand, farewell, ray_cluster
 from supervisor.api.access import digested
 from supervisor.data_directory import DataDirectory, Run
 from supervisor.fleet_args import FleetArgs
+from supervisor.live import admit
 from supervisor.log_claim import log_url, remember_log
 from supervisor.preflight import UpOptions, check
 from supervisor.secrets import leave_providers, leave_telegram, without_secrets
@@ -48,10 +49,11 @@ def up(options: UpOptions) -> int:
 
     Raises:
         InvalidInput: if an option, or a file that it names, is wrong; nothing was started then.
-        Conflict: if a fleet runs on the data directory already.
+        Conflict: if a fleet runs on the data directory already, or paper or live mode is refused.
     """
     args, notes = check(options)
     directory = DataDirectory(args.data_dir)
+    admit(args, new=not directory.used)
     with directory.locked():
         remember_log(directory, log_url(directory))
         fleet = _Fleet(options, args, directory)

@@ -9,6 +9,7 @@ from actors.polymarket.account import VenueOrder, VenueTrade
 from actors.polymarket.contracts import Redemption
 from actors.polymarket.signing import Signed, Ticket
 from actors.polymarket.trading import Reply, TradingSession
+from actors.polymarket.wallets import wallet_of
 from agents.money import Micro
 from agents.ports import Endpoints, Wallet
 
@@ -78,4 +79,6 @@ async def connect(config: SystemConfig, wallet: Wallet, endpoints: Endpoints) ->
         from actors.paper.session import PaperSession
 
         return await PaperSession.connect(endpoints, config.data_dir, wallet.name, config.paper)
-    return await TradingSession.connect(endpoints, read_key(wallet), wallet.address)
+    key = read_key(wallet)
+    # The library would take a wallet that is none of the key's for one that a session key trades for.
+    return await TradingSession.connect(endpoints, key, wallet_of(key, wallet.address))

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from supervisor.api.agent_routes import Deleted, Logs, Positions
 from supervisor.api.agent_views import AgentFacts, Fleet
 from supervisor.api.book_views import Portfolio, Position, Sums
-from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, Scores
+from supervisor.api.fleet_routes import Examination, Halted, LedgerCheck, Markets, Reloaded, Scores
 from supervisor.api.log_routes import LoggedEvent, Published
 from supervisor.api.market_views import MarketBook
 from supervisor.api.probe_routes import Readiness
@@ -20,6 +20,7 @@ __all__ = [
     "AgentList",
     "AgentStatus",
     "Deleted",
+    "Examination",
     "Fleet",
     "Halted",
     "Health",

@@ -182,6 +182,11 @@ def ledger_check() -> Call[answers.LedgerCheck]:
     return Call("GET", "/api/ledger/check")
 
 
+def examine() -> Call[answers.Examination]:
+    """Look at hosts, place, clock, accounts and money. Raises Unavailable if that takes too long."""
+    return Call("GET", "/api/checks")
+
+
 def kill_switch(reason: str, *, flatten: bool = False) -> Call[answers.Halted]:
     """Stop all trading and cancel all orders; with `flatten` sell out too. Raises InvalidInput."""
     return Call("POST", "/api/fleet/kill-switch", body={"reason": reason, "flatten": flatten})

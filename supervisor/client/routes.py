@@ -83,6 +83,7 @@ class Routes:
     markets = Route(calls.markets)
     market = Route(calls.market)
     ledger_check = Route(calls.ledger_check)
+    examine = Route(calls.examine)
     kill_switch = Route(calls.kill_switch)
     lift = Route(calls.lift)
     reload = Route(calls.reload)

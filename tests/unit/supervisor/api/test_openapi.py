@@ -52,6 +52,7 @@ GET /api/markets/{market_id}
 GET /api/portfolio
 GET /api/scores
 GET /api/ledger/check
+GET /api/checks
 POST /api/notifications
 GET /ready
 GET /metrics
