@@ -51,6 +51,12 @@ def check_consent(environment: Mapping[str, str]) -> None:
         )
 
 
+def check_named(environment: Mapping[str, str], data_dir: Path) -> None:
+    """Raise InvalidInput if no key is named at all, neither now nor at an earlier start."""
+    if not (environment.get(KEY) or environment.get("POLYFLEET_WALLETS") or _list(data_dir).exists()):
+        raise InvalidInput(f"--mode: live needs a wallet's key; set {KEY} or POLYFLEET_WALLETS, or use --mode paper")
+
+
 def keyring_from(environment: Mapping[str, str], names: Iterable[str], data_dir: Path) -> Keyring:
     """Return the wallets that the agents name, found by the settings.
 

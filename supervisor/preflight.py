@@ -25,7 +25,7 @@ from supervisor.api.seed_routes import defaults_from
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
-from supervisor.live import check_consent
+from supervisor.live import check_consent, check_named
 from supervisor.log_claim import claim_log, is_local, log_url
 
 _MODES = ("sandbox", "paper", "live")
@@ -55,7 +55,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
         InvalidInput: if an option or a file is wrong.
         Conflict: if a fleet runs on the data directory.
     """
-    _check_mode(options.mode)
+    _check_mode(options.mode, options.data_dir)
     _check_simulation(options)
     venue_from(os.environ, options.mode)
     _check_host(options.host)
@@ -126,10 +126,11 @@ def _check_budgets(specs: Sequence[AgentSpec], fleet: Path, mode: str) -> None:
             )
 
 
-def _check_mode(mode: str) -> None:
+def _check_mode(mode: str, data_dir: Path) -> None:
     if mode not in _MODES:
         raise InvalidInput(f"--mode: there is no mode {mode!r}; expected {', '.join(_MODES)}")
     if mode == "live":
+        check_named(os.environ, data_dir)
         check_consent(os.environ)
 
 
