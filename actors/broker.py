@@ -13,8 +13,10 @@ from actors.brokerage.booking import Booking
 from actors.brokerage.check import Check
 from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
+from actors.brokerage.heartbeat import Heartbeat, heartbeat_from
 from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
+from actors.brokerage.sell_out import SellingOut
 from actors.brokerage.venue_session import VenueSession, connect
 from actors.brokerage.wallet_key import read_key
 from actors.polymarket.account import VenueOrder, VenueTrade
@@ -70,6 +72,8 @@ class BrokerService:
         self._recovery = Recovery(self._desk, self._booking)
         self._redemption = Redemption(self._desk, self._booking)
         self._check = Check(self._desk, self._booking)
+        self._selling = SellingOut(self._desk, self._entry)
+        self._heartbeat = Heartbeat(self._desk, on=heartbeat_from())
         self._updates: asyncio.Queue[VenueOrder | VenueTrade] = asyncio.Queue()
         self._tasks: list[asyncio.Task[Any]] = []
         self._ready = False
@@ -132,6 +136,10 @@ class BrokerService:
     async def halt(self, reason: str | None) -> None:
         """Refuse all new orders for a reason, or lift that with None."""
         self._entry.halt(reason)
+        if reason is not None and not self._ready:
+            # It settles first what is open and cancels nothing by its books yet; the venue can do it by its own.
+            with suppress(PolyfleetError):
+                await self._desk.venue.cancel_all()
 
     async def check(self) -> dict[str, Any]:
         """Compare the books with the venue at one cut: {address, venueCash, ledgerCash, positions, pending, differences}."""
@@ -207,7 +215,12 @@ class BrokerService:
         await desk.clock.now()
         desk.connected(session)
         channel = self._spawn(self._listen(session))
+        beating: asyncio.Task[None] | None = None
         try:
+            if self._entry.halted is not None:
+                await session.cancel_all()
+            await self._heartbeat.begin()
+            beating = self._spawn(self._heartbeat.run())
             await self._settle()
             self._ready = True
             log.info("%s is ready", desk.name)
@@ -215,6 +228,8 @@ class BrokerService:
         finally:
             desk.disconnected("it is connecting again")
             channel.cancel()
+            if beating is not None:
+                beating.cancel()
             with suppress(asyncio.CancelledError, PolyfleetError):
                 await channel
             await session.close()
@@ -237,6 +252,10 @@ class BrokerService:
             await self._desk.clock.now()
             await self._recovery.settle_unknown()
             await self._pay_out()
+            self._selling.look(self._spawn)
+            if self._heartbeat.lapsed:
+                await self._recovery.reconcile()
+                await self._heartbeat.tell()
             if time.monotonic() - reconciled > _RECONCILE:
                 await self._recovery.reconcile()
                 await self._watch()

@@ -9,6 +9,7 @@ from agents.forecasting.spend import Spend
 from agents.forecasting.track import TrackRecord
 from agents.money import Micro
 from agents.portfolio import Portfolio
+from agents.sell_out import SellOut, read_sell_out
 from agents.spec import AgentSpec, AgentState, Desired
 
 
@@ -62,6 +63,10 @@ class FleetState:
     halted: str | None = None
     #: Whether it was the breaker: then no agent is started either.
     tripped: bool = False
+    #: The seq of the event since which the kill switch also sells out; 0: it does not.
+    flattening: int = 0
+    #: Wallet name to what selling it out has come to.
+    sell_outs: dict[str, SellOut] = field(default_factory=dict)
     #: Condition ids of resolved markets, each with its tokens' payouts as decimal text.
     resolutions: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Wallet name to the transactions of the payouts that are booked.
@@ -100,11 +105,8 @@ class FleetState:
             case Type.FORECAST if agent:
                 agent.total_forecasts += 1
                 self.record.apply(event)
-            case Type.RISK if agent and "blocked" in data:
-                agent.blocked = data["blocked"]
-            case Type.RISK if data.get("kind") == "kill_switch":
-                self.halted = data["reason"] if data["on"] else None
-                self.tripped = data["on"] and (self.tripped or data.get("by") == "breaker")
+            case Type.RISK:
+                self._risk(event, agent)
             case Type.RESOLUTION if "redeemed" not in data and "payouts" in data:
                 self.resolutions[data["conditionId"]] = data["payouts"]
                 self.record.apply(event)
@@ -114,6 +116,22 @@ class FleetState:
                 self._service(data)
             case Type.INFO if data.get("kind") == "deposit":
                 self.addresses[data["wallet"]] = data["address"]
+
+    def _risk(self, event: Event, agent: AgentRecord | None) -> None:
+        data = event.data
+        kind = data.get("kind")
+        if agent and "blocked" in data:
+            agent.blocked = data["blocked"]
+        elif kind == "kill_switch":
+            on = data["on"]
+            self.halted = data["reason"] if on else None
+            self.tripped = on and (self.tripped or data.get("by") == "breaker")
+            # Thrown once more without it, by another operator or the breaker, it goes on selling.
+            sells = on and (self.flattening or data.get("flatten", False))
+            self.flattening = (self.flattening or event.seq) if sells else 0
+            self.sell_outs = self.sell_outs if sells else {}
+        elif kind == "flatten" and data["since"] == self.flattening:
+            self.sell_outs[data["wallet"]] = read_sell_out(data)
 
     def _agent(self, event: Event, agent_id: str, agent: AgentRecord | None) -> None:
         data = event.data

@@ -279,8 +279,11 @@ class Supervisor(Protocol):
     async def reload(self) -> tuple[list[str], list[str], int]:
         """Read the fleet file again: (created, changed, seq). Raises InvalidInput or Conflict, and changes nothing then."""
 
-    async def kill_switch(self, reason: str | None) -> int:
-        """Stop all trading and cancel all orders for a reason, or lift it with None."""
+    async def kill_switch(self, reason: str | None, flatten: bool = False) -> int:
+        """Stop all trading and cancel all orders for a reason, and sell out with `flatten`; or lift it with None.
+
+        Once it sells out, it does so until it is lifted.
+        """
 
     async def beats(self) -> dict[str, tuple[int, Beat]]:
         """Return each agent's last heartbeat, and when it came in wall milliseconds."""

@@ -47,6 +47,9 @@ def status(url: Url = None, token: Token = None, as_json: Json = False) -> None:
     out.print(f"trades     {fleet['totalTrades']}")
     out.print(f"profit     {fleet['totalProfit']:.2f} pUSD realised, fees taken off")
     out.print(f"exposure   {float(fleet['exposure']):.2f} pUSD")
+    if fleet["halted"] is not None:
+        line(f"halted     {fleet['halted']}")
+    _print_unsold(fleet["flatten"] or ())
     services = table("service", "state", "restarts")
     for service in fleet["services"]:
         services.add_row(service["name"], service["state"], str(service["restarts"]))
@@ -127,19 +130,21 @@ def events(
 
 
 def logs(
-    agent: Agent,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An agent's id, or with --service one of `polyfleet status`.")],
+    service: Annotated[bool, typer.Option("--service", help="NAME is a service.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come, until Ctrl-C.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines.")] = 50,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Show what an agent's process has logged, oldest first."""
+    """Show what an agent's or a service's process has logged, oldest first."""
     api = client(url, token)
+    read = api.service_logs if service else api.logs
     shown: dict[str, Any] | None = None
     told: str | None = None
     while True:
-        answer = api.logs(agent, 1000 if shown else limit)
+        answer = read(name, 1000 if shown else limit)
         lines = answer["logs"]
         for each in lines[lines.index(shown) + 1 if shown in lines else 0 :]:
             sentence = f"{clock(each['timestamp'])} {each['level']:<8} {each['message']}\n{each.get('exception', '')}".rstrip()
@@ -154,20 +159,25 @@ def logs(
 
 def kill_switch(
     switch: Annotated[Switch, typer.Argument(help="on stops all trading, flatten sells out too, off lifts it.")] = Switch.ON,
-    reason: Annotated[str, typer.Option(help="Why; it goes into the log.")] = "thrown from the command line",
+    why: Annotated[str | None, typer.Argument(metavar="[REASON]", help="Why; it goes into the log.")] = None,
+    reason: Annotated[str, typer.Option(help="The same.")] = "thrown from the command line",
+    flatten: Annotated[bool, typer.Option("--flatten", help="Sell out too, until it is lifted.")] = False,
     lift: Annotated[bool, typer.Option("--lift", help="The same as off.")] = False,
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Stop all trading and cancel all orders, or lift that."""
+    """Stop all trading, cancel all orders and, if you say so, sell out; or lift that."""
     api = client(url, token)
     off = lift or switch is Switch.OFF
-    answer = api.lift() if off else api.kill_switch(reason, flatten=switch is Switch.FLATTEN)
+    answer = api.lift() if off else api.kill_switch(why or reason, flatten=flatten or switch is Switch.FLATTEN)
     if as_json:
-        print_json(answer)
-    else:
-        out.print("trading is allowed again" if off else "all trading is stopped and all orders are cancelled")
+        return print_json(answer)
+    out.print("trading is allowed again" if off else "all trading is stopped and all orders are cancelled")
+    if answer["flatten"] is None:
+        return None
+    out.print("what agents hold is being sold; `polyfleet status` shows what is left, and why")
+    return _print_unsold(answer["flatten"])
 
 
 def reload(url: Url = None, token: Token = None, as_json: Json = False) -> None:
@@ -197,6 +207,7 @@ _CONTROLS = {
     "pause": "Pause one agent and cancel its quotes.",
     "resume": "Let a paused or quarantined agent go on.",
     "restart": "Stop one agent and start it again.",
+    "kill": "Kill one agent's process, to see it come back.",
 }
 
 
@@ -209,6 +220,15 @@ def add_to(app: typer.Typer) -> None:
     app.command("kill-switch")(kill_switch)
     app.command()(reload)
     app.command()(doctor)
+
+
+def _print_unsold(wallets: Iterable[Any]) -> None:
+    for wallet in wallets:
+        if not wallet["left"]:
+            line(f"wallet {wallet['wallet']} is sold out")
+        for left in wallet["left"]:
+            what = f"{left['size']} {left['outcome'] or left['tokenId']} {left['marketQuestion']}"
+            line(f"wallet {wallet['wallet']} still holds {what} ({left['agentId'] or 'unallocated'}): {left['reason']}")
 
 
 def _owner(book: Any) -> str:

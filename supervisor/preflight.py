@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.brokerage.heartbeat import heartbeat_from
 from actors.forecasting.settings import llm_settings_from
 from actors.ledger.retention import retention_from
 from actors.paper.settings import paper_settings_from
@@ -59,7 +60,8 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     _check_simulation(options)
     venue_from(os.environ, options.mode)
     _check_host(options.host)
-    for read in (access_from, limits_from, places_from, defaults_from, retention_from, telegram_settings_from):
+    settings = (access_from, limits_from, places_from, defaults_from, retention_from, telegram_settings_from, heartbeat_from)
+    for read in settings:
         read(os.environ)
     if options.speed is not None and not 0 < options.speed <= 1_000_000:
         raise InvalidInput(f"--speed: {options.speed:g} is not possible; expected venue seconds per wall second, such as 60")

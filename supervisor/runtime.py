@@ -75,6 +75,8 @@ class SupervisorService:
         wallets = tuple(wallet.name for wallet in config.wallets)
         self._agents = Registry(self._surroundings, wallets, self._state)
         self._source: EventSource | None = None
+        #: What tells the brokers to halt, or not to.
+        self._halting: asyncio.Task[object] | None = None
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def start(self) -> None:
@@ -100,8 +102,8 @@ class SupervisorService:
             keepers = [each for each in self._agents.keepers.values() if (each.record.state is AgentState.STARTING) is starting]
             await asyncio.gather(*(self._take_up(keeper, resumed) for keeper in keepers))
         await self._adopt_fleet_file()
-        if state.halted:
-            self._run(self._halt_brokers(state.halted))
+        # In either case: a former life may have logged it and died before it told them.
+        self._tell_brokers(state.halted)
         self._run(self._look_after_agents())
         self._run(ApplicationWatch(naming.APPLICATIONS, self.shutdown).run())
 
@@ -160,20 +162,37 @@ class SupervisorService:
         await self._ledger.put_document(_ROSTER, sorted(known | {spec.id for spec in specs}))
         return done.created, done.changed, done.seq
 
-    async def kill_switch(self, reason: str | None) -> int:
-        """Stop all trading and cancel all orders for a reason, or lift that, and the breaker's halt, with None."""
-        return await self._throw(reason, by="operator")
+    async def kill_switch(self, reason: str | None, flatten: bool = False) -> int:
+        """Stop all trading and cancel all orders for a reason, or lift that, and the breaker's halt, with None.
 
-    async def _throw(self, reason: str | None, by: str) -> int:
-        data = {"kind": "kill_switch", "on": reason is not None, "reason": reason or "lifted by an operator", "by": by}
+        With `flatten` the brokers also sell out, from when they read of it in the log until it is lifted.
+        """
+        return await self._throw(reason, by="operator", flatten=flatten)
+
+    async def _throw(self, reason: str | None, by: str, *, flatten: bool = False) -> int:
+        data = {
+            "kind": "kill_switch",
+            "on": reason is not None,
+            "flatten": flatten and reason is not None,
+            "reason": reason or "lifted by an operator",
+            "by": by,
+        }
+        halting = self._tell_brokers(reason) if reason is not None else None
         (seq,) = await self._store(Type.RISK, data)
         if by == "breaker":
             self._surroundings.may_start.clear()
         elif reason is None:
             self._surroundings.may_start.set()
-        halting = self._run(self._halt_brokers(reason))
-        await asyncio.wait({halting}, timeout=_HALT_TIMEOUT)
+        # A halt does not wait for the log; to lift one does.
+        await asyncio.wait({halting or self._tell_brokers(None)}, timeout=_HALT_TIMEOUT)
         return seq
+
+    def _tell_brokers(self, reason: str | None) -> asyncio.Task[object]:
+        """Begin to halt the brokers, or to lift that, in place of what they were to be told before."""
+        if self._halting is not None:
+            self._halting.cancel()
+        self._halting = self._run(self._halt_brokers(reason))
+        return self._halting
 
     async def beats(self) -> dict[str, tuple[int, Beat]]:
         """Return each agent's last heartbeat, and when it came in wall milliseconds."""

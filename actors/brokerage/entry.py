@@ -4,9 +4,10 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from actors.brokerage.booking import Booking
+from actors.brokerage.cancelling import CHANNEL, Cancelling
 from actors.brokerage.desk import Desk
 from actors.brokerage.notices import order_event
 from actors.brokerage.orders import Order
@@ -29,9 +30,6 @@ _LEDGER_PATIENCE = 5.0
 #: Seconds that the venue has to list the trades of an order that it called matched.
 _FILL_PATIENCE = 10.0
 
-#: Seconds that the user channel has to report what came of an order before it is asked for.
-_CHANNEL = 0.5
-
 #: Seconds between questions about an order of which the venue has not said what came, at most.
 _LONGEST_WAIT = 1.0
 
@@ -42,6 +40,7 @@ class Entry:
     def __init__(self, desk: Desk, booking: Booking) -> None:
         self._desk = desk
         self._booking = booking
+        self._cancelling = Cancelling(desk, booking)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._incarnations: dict[str, int] = {}
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
@@ -68,19 +67,19 @@ class Entry:
         async with self._turns[agent_id]:
             self._check_life(agent_id, incarnation)
             wanted = (self._desk.orders.get(order_id) for order_id in dict.fromkeys(cancels))
-            await self._cancel([order for order in wanted if order is not None and order.agent_id == agent_id])
+            await self._cancelling.cancel([order for order in wanted if order is not None and order.agent_id == agent_id])
             if intents:
                 self._check_open()
             placed: list[Placed] = []
             broken: dict[str, str] = {}
             for intent in intents:
                 group = intent.decision.group
-                if cleared != self._cleared[agent_id]:
-                    outcome = _refused(intent, "all orders of the agent were cancelled meanwhile")
+                if reason := self._swept(agent_id, cleared):
+                    outcome = _refused(intent, reason)
                 elif group and group in broken:
                     outcome = _refused(intent, f"an earlier leg of its group was not placed: {broken[group]}")
                 else:
-                    outcome = await self._place(agent_id, intent)
+                    outcome = await self._place(agent_id, intent, lambda: self._stopped(agent_id, cleared))
                 if group and outcome.status in (S.REJECTED, S.UNKNOWN, S.EXPIRED):
                     broken.setdefault(group, outcome.reason)
                 placed.append(outcome)
@@ -94,6 +93,11 @@ class Entry:
         if incarnation < current:
             raise StaleIncarnation(f"agent {agent_id} is in its life {current}; life {incarnation} may not trade any more")
 
+    async def sell_out(self, agent_id: str, intent: Intent) -> Placed:
+        """Place the kill switch's own sale of what an agent holds: the one order that a halt lets through."""
+        async with self._turns[agent_id]:
+            return await self._place(agent_id, intent, self._not_selling_out)
+
     def _check_open(self) -> None:
         if self.halted is not None:
             raise Unavailable(f"trading is halted: {self.halted}")
@@ -101,18 +105,34 @@ class Entry:
             raise Unavailable(f"another life of {self._desk.name} has begun; this one has ended")
         _ = self._desk.venue
 
-    async def _place(self, agent_id: str, intent: Intent) -> Placed:
+    def _swept(self, agent_id: str, cleared: int) -> str | None:
+        return "all orders of the agent were cancelled meanwhile" if cleared != self._cleared[agent_id] else None
+
+    def _stopped(self, agent_id: str, cleared: int) -> str | None:
+        """Return why what an agent asked for when its orders had been cleared so often is not sent now, or None."""
+        return f"trading is halted: {self.halted}" if self.halted is not None else self._swept(agent_id, cleared)
+
+    def _not_selling_out(self) -> str | None:
+        return None if self._desk.fleet.flattening else "the kill switch no longer sells out"
+
+    async def _place(self, agent_id: str, intent: Intent, stopped: Callable[[], str | None]) -> Placed:
+        """Place an order; `stopped` says why it may not be, and is asked again last of all before it is sent."""
         desk = self._desk
         if known := desk.orders.outcome(intent.id):
             return known
         try:
-            self._check_open()
+            if reason := stopped():
+                raise Unavailable(reason)
             ticket, size = write_ticket(intent.decision)
             await desk.gate.wait()
             with desk.working():
                 async with desk.lock(agent_id):
                     order, payload = await self._store(agent_id, intent, ticket, size)
-                await self._send(order, payload)
+                if reason := stopped():
+                    await self._booking.end(order, S.REJECTED, f"it was not sent: {reason}")
+                    order.posting = False
+                else:
+                    await self._send(order, payload)
         except (InvalidInput, Unavailable, VenueRefused) as error:
             return _refused(intent, str(error))
         return order.placed
@@ -211,9 +231,9 @@ class Entry:
         desk = self._desk
         deadline = time.monotonic() + _FILL_PATIENCE
         # A taker delay is up to a second, and the user channel tells of its end.
-        wait = _LONGEST_WAIT if delayed else _CHANNEL
+        wait = _LONGEST_WAIT if delayed else CHANNEL
         while order.open and time.monotonic() < deadline:
-            ended = await self._ends_within(order, wait)
+            ended = await self._cancelling.ends_within(order, wait)
             wait = min(wait * 2, _LONGEST_WAIT)
             if ended or await self._booking.settle(order, await desk.venue.order(order.id)):
                 return
@@ -223,44 +243,21 @@ class Entry:
     async def cancel_agent(self, agent_id: str) -> int:
         """Cancel all resting orders of an agent; what it asked for before is not placed any more."""
         self._cleared[agent_id] += 1
-        count = await self._cancel(self._desk.orders.open(agent_id))
-        async with self._turns[agent_id]:
-            return count + await self._cancel(self._desk.orders.open(agent_id))
+        count = await self._cancelling.cancel(self._desk.orders.open(agent_id))
+        return count + await self._cancel_late(agent_id)
 
     async def cancel_all(self) -> int:
-        """Cancel all resting orders of the wallet, those placed outside the fleet too."""
-        desk = self._desk
-        owners = {order.agent_id for order in desk.orders.open()} | set(self._turns)
-        counts = await asyncio.gather(*(self.cancel_agent(owner) for owner in owners if owner is not None))
-        left = {order.id for order in await desk.venue.open_orders()}
-        ours = [order for order in desk.orders.open() if order.id in left]
-        await self._cancel(ours)
-        if outside := left - {order.id for order in ours}:
-            await desk.venue.cancel(sorted(outside))
-        return sum(counts) + len(left)
+        """Cancel all resting orders of the wallet, others' too; what its agents asked for before is not placed any more."""
+        owners = {order.agent_id for order in self._desk.orders.open() if order.agent_id is not None} | set(self._turns)
+        for owner in owners:
+            self._cleared[owner] += 1
+        count = await self._cancelling.sweep()
+        # What was on its way to the venue just then is cancelled as soon as it has answered.
+        return count + sum(await asyncio.gather(*(self._cancel_late(owner) for owner in owners)))
 
-    async def _cancel(self, orders: Iterable[Order]) -> int:
-        """Cancel those of these orders that may rest, and log how each has ended; return how many there were."""
-        desk = self._desk
-        resting = [order for order in orders if order.open and not order.posting]
-        if not resting:
-            return 0
-        with desk.working():
-            done, _ = await desk.venue.cancel([order.id for order in resting])
-            await asyncio.gather(*(self._ended(order, reported=order.id in done) for order in resting))
-        return len(resting)
-
-    async def _ended(self, order: Order, *, reported: bool) -> None:
-        """Wait for the user channel to tell how a cancelled order ended, or ask."""
-        if order.open and not (reported and await self._ends_within(order, _CHANNEL)):
-            await self._booking.settle(order, await self._desk.venue.order(order.id))
-
-    async def _ends_within(self, order: Order, seconds: float) -> bool:
-        """Return whether an order has ended, waiting at most so long for the user channel to say so."""
-        deadline = time.monotonic() + seconds
-        while order.open and (left := deadline - time.monotonic()) > 0:
-            await self._desk.changed(left)
-        return not order.open
+    async def _cancel_late(self, agent_id: str) -> int:
+        async with self._turns[agent_id]:
+            return await self._cancelling.cancel(self._desk.orders.open(agent_id))
 
 
 def _refused(intent: Intent, reason: str) -> Placed:

@@ -49,6 +49,12 @@ class VenueSession(Protocol):
     async def cancel(self, order_ids: Sequence[str]) -> tuple[set[str], dict[str, str]]:
         """Cancel orders; return those that are cancelled and, for the others, why not."""
 
+    async def cancel_all(self) -> set[str]:
+        """Cancel every open order of the wallet in one request; return those that are cancelled."""
+
+    async def beat(self, heartbeat_id: str) -> str:
+        """Send the dead-man heartbeat that carries the id given last and return the next one. Raises OtherHeartbeat."""
+
     async def cash(self) -> Micro:
         """Return the wallet's pUSD."""
 

@@ -105,7 +105,7 @@ class LedgerService:
             raise
         self._commits = GroupCommits(self._writer.commit, self._publish, self._write_thread, self._recovered)
         self._upkeep = Upkeep(
-            *(self._writer, self._reader, self._write_thread, retention, self._cut, self._raise_floor),
+            *(self._writer, self._reader, self._write_thread, self._read_threads, retention, self._cut, self._raise_floor),
             behind=self._head - self._folded_to,
             every=self._every,
             wall=self._wall,

@@ -58,6 +58,7 @@ class Upkeep:
         writer: LogWriter,
         reader: LogReader,
         thread: ThreadPoolExecutor,
+        read_threads: ThreadPoolExecutor,
         retention: Retention,
         cut: Callable[[], Cut],
         raise_floor: Callable[[int], None],
@@ -69,6 +70,7 @@ class Upkeep:
         self._writer = writer
         self._reader = reader
         self._thread = thread
+        self._read_threads = read_threads
         self._retention = retention
         self._cut = cut
         self._raise_floor = raise_floor
@@ -127,7 +129,7 @@ class Upkeep:
     async def _drop(self, reach: int) -> None:
         """Drop events that the snapshots cover, then the orders and fills that belong to none that are left."""
         loop = asyncio.get_running_loop()
-        used = await loop.run_in_executor(None, self._reader.size)
+        used = await loop.run_in_executor(self._read_threads, self._reader.size)
         pace, rest = (_HASTE, 0.0) if used > self._retention.bytes else (_STEP, _REST)
         cut, since = self._cut(), self._retention.since(self._wall())
         until, floor, before = self._retention.until(cut.floor, cut.seq, used), cut.floor, cut.floor
@@ -135,7 +137,9 @@ class Upkeep:
         while floor <= reach:
             end = min(floor + pace - 1, reach)
             if end > until:
-                aged = await loop.run_in_executor(None, self._reader.aged, floor, end, since) if since is not None else 0
+                aged = 0
+                if since is not None:
+                    aged = await loop.run_in_executor(self._read_threads, self._reader.aged, floor, end, since)
                 end = max(min(end, until), aged)
             if end < floor:
                 break
@@ -144,7 +148,7 @@ class Upkeep:
             await self._step(drop_events(end), rest)
         if floor > before:
             log.info("events %d to %d have left the log", before, floor - 1)
-            oldest = await loop.run_in_executor(None, self._reader.timestamp, floor)
+            oldest = await loop.run_in_executor(self._read_threads, self._reader.timestamp, floor)
             ended = min(oldest, int(self._wall() * 1000) - _GRACE)
             while await self._step(drop_orders(ended, cut.pending, _STEP)):
                 pass

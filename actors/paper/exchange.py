@@ -206,8 +206,20 @@ class PaperExchange:
         result = self._exchange.cancel(self.address, order_ids)
         return set(result.canceled), result.not_canceled
 
+    def cancel_all(self) -> set[str]:
+        """Cancel all orders; return those that are cancelled."""
+        return set(self._exchange.cancel_all(self.address).canceled)
+
+    def beat(self, heartbeat_id: str) -> str:
+        """Take a dead-man heartbeat and return the id of the next. Raises Refused for another than `expected_beat`."""
+        return self._exchange.heartbeat(self.address, heartbeat_id)
+
+    def expected_beat(self) -> str:
+        """Return the id that the next heartbeat must carry, "" if none is running."""
+        return self._exchange.expected_heartbeat(self.address)
+
     def run_due(self) -> None:
-        """Do what time has made due: trades settle, orders expire."""
+        """Do what time has made due: trades settle, orders expire, or are cancelled where no heartbeat came."""
         self._exchange.run_due()
 
     # What the venue shows

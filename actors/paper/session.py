@@ -24,7 +24,7 @@ from actors.polymarket.market_data import MarketData
 from actors.polymarket.schema import BookFrame, Frame, LastTrade, PriceChanges, Resolved
 from actors.polymarket.signing import Signed, Ticket
 from actors.polymarket.stream import MarketStream
-from actors.polymarket.trading import Reply
+from actors.polymarket.trading import OtherHeartbeat, Reply
 from actors.sandbox.api import order_objects
 from actors.sandbox.records import Change, NewOrder, OrderUpdated, Refused, TradeRecord, TradeUpdated
 from agents.errors import PolyfleetError, Unavailable, VenueRefused, VenueUnknown
@@ -169,6 +169,22 @@ class PaperSession:
         result = self._exchange.cancel(list(order_ids))
         self._flush()
         return result
+
+    async def cancel_all(self) -> set[str]:
+        """Cancel all orders, `latency` from now; return those that are cancelled."""
+        await asyncio.sleep(self._settings.latency)
+        done = self._exchange.cancel_all()
+        self._flush()
+        return done
+
+    async def beat(self, heartbeat_id: str) -> str:
+        """Take the dead-man heartbeat, as the venue does. Raises OtherHeartbeat if another id is expected."""
+        try:
+            next_id = self._exchange.beat(heartbeat_id)
+        except Refused:
+            raise OtherHeartbeat(self._exchange.expected_beat()) from None
+        self._flush()
+        return next_id
 
     async def order(self, order_id: str) -> VenueOrder | None:
         """Return an order, open or ended, or None if there is no such order."""

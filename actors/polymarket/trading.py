@@ -13,6 +13,7 @@ import httpx
 from polymarket import AsyncSecureClient, UserInputError
 from polymarket._internal.protocol import is_v2_position_id
 from polymarket.errors import (
+    OrderHeartbeatMismatchError,
     PolymarketError,
     RateLimitError,
     RequestRejectedError,
@@ -45,6 +46,14 @@ class Reply:
     order_id: str
     status: str
     trade_ids: tuple[str, ...]
+
+
+class OtherHeartbeat(VenueRefused):
+    """Raised when a heartbeat carried another id than the venue expects: `expected`, which is "" if none is running."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__("the venue expects a heartbeat with another id")
+        self.expected = expected
 
 
 @contextmanager
@@ -152,6 +161,23 @@ class TradingSession:
             done.update(map(str, reply.canceled))
             refused.update({str(order_id): reason for order_id, reason in reply.not_canceled.items()})
         return done, refused
+
+    async def cancel_all(self) -> set[str]:
+        """Cancel every open order of the wallet in one request, whoever placed it; return those that are cancelled."""
+        with _translated("cancelling all orders"):
+            return set(map(str, (await self._client.cancel_all()).canceled))
+
+    async def beat(self, heartbeat_id: str) -> str:
+        """Send the dead-man heartbeat that carries the id given last ("" begins it) and return the id for the next one.
+
+        From the first one on the venue cancels all orders of this API key, whoever placed them, once it has heard of none for
+        some ten seconds. Raises OtherHeartbeat if it expects another id.
+        """
+        with _translated("sending the heartbeat"):
+            try:
+                return (await self._client.send_order_heartbeat(heartbeat_id=heartbeat_id)).heartbeat_id
+            except OrderHeartbeatMismatchError as error:
+                raise OtherHeartbeat(error.heartbeat_id) from error
 
     async def cash(self) -> Micro:
         """Return the wallet's pUSD."""

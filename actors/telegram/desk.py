@@ -133,7 +133,7 @@ class Desk:
         if name in ACTING and role is not Role.OPERATOR:
             return
         # A confirmation carries its own time.
-        if name in ACTING and not fresh and name not in ("kill", "lift"):
+        if name in ACTING and not fresh and name not in ("kill", "flatten", "lift"):
             answer = Answer("That press came too late, or Telegram could not confirm it, and was not carried out.")
         else:
             try:
@@ -147,10 +147,10 @@ class Desk:
             case "do":
                 action, _, agent_id = rest.partition(":")
                 return await self._control(action, agent_id, role)
-            case "kill" | "lift" if expired(rest, self._with.timing.now()):
+            case "kill" | "flatten" | "lift" if expired(rest, self._with.timing.now()):
                 return Answer("That question has expired; /kill asks again.")
-            case "kill":
-                return await self._throw(_WHO)
+            case "kill" | "flatten":
+                return await self._throw(_WHO, flatten=name == "flatten")
             case "lift":
                 return await self._throw(None)
             case "leave":
@@ -219,9 +219,9 @@ class Desk:
     async def _kill(self, arguments: list[str], role: Role) -> Answer:
         return answers.kill(self._state, self._with.timing.now()) if role is Role.OPERATOR else _ONLY_LOOK
 
-    async def _throw(self, reason: str | None) -> Answer:
+    async def _throw(self, reason: str | None, *, flatten: bool = False) -> Answer:
         """Throw or lift the kill switch; it is in the log at once, while the supervisor still tells the wallets."""
-        task = asyncio.ensure_future(self._with.supervisor.kill_switch(reason))
+        task = asyncio.ensure_future(self._with.supervisor.kill_switch(reason, flatten))
         self._tasks.add(task)
         task.add_done_callback(self._thrown)
         shown = asyncio.ensure_future(self._halted(reason is not None))
@@ -232,7 +232,7 @@ class Desk:
             shown.cancel()
         if (self._state.halted is not None) is not (reason is not None):
             raise Unavailable("The supervisor was told and has not logged it yet; /status shows when it has")
-        await self._audit("kill" if reason else "lift")
+        await self._audit(("flatten" if flatten else "kill") if reason else "lift")
         return answers.halted(self._state)
 
     def _thrown(self, task: asyncio.Task[Any]) -> None:

@@ -56,7 +56,7 @@ def status(state: FleetState) -> Answer:
     exposure = sum(book.cost for agent_id in state.agents for _, book in state.portfolio.books_of(agent_id))
     lines = [
         bold("Fleet"),
-        *([f"🛑 Kill switch: {outside(state.halted)}"] if state.halted else []),
+        *([f"🛑 Kill switch: {outside(state.halted)}", *_selling(state)] if state.halted else []),
         f"Agents: {len(state.agents)}",
         *named,
         *([f"blocked: {blocked}"] if blocked else []),
@@ -195,7 +195,7 @@ def kill(state: FleetState, now: int) -> Answer:
         return Answer(f"🛑 All trading is stopped: {outside(state.halted)}", (((("Allow trading again"), f"lift:{now}"), no),))
     return Answer(
         "Stop all trading and cancel all orders? The question stands for a minute.",
-        ((("🛑 Stop all trading", f"kill:{now}"), no),),
+        ((("🛑 Stop all trading", f"kill:{now}"), no), (("🛑 Stop and sell everything", f"flatten:{now}"),)),
     )
 
 
@@ -203,7 +203,19 @@ def halted(state: FleetState) -> Answer:
     """Return what the kill switch says now."""
     if state.halted is None:
         return Answer("Trading is allowed.")
-    return Answer(f"🛑 All trading is stopped: {outside(state.halted)}")
+    lines = [f"🛑 All trading is stopped: {outside(state.halted)}", *_selling(state)]
+    return Answer(cut("\n".join(lines)))
+
+
+def _selling(state: FleetState) -> list[str]:
+    """Return what selling out has come to so far."""
+    if not state.flattening:
+        return []
+    left = [each for sell_out in state.sell_outs.values() for each in sell_out.left]
+    if state.sell_outs and not left:
+        return ["Everything is sold."]
+    lines = [f"{text(each.size)} {outside(each.outcome, 40)} {outside(each.question, 80)}: {each.reason}" for each in left]
+    return ["What agents hold is being sold.", *lines[:_LINES]]
 
 
 def levels(config: AlertConfig, role: Role) -> Answer:

@@ -39,7 +39,7 @@ COMMANDS = {
 ACTIONS = {"pause": "pause", "resume": "resume", "startagent": "start", "stopagent": "stop", "restart": "restart"}
 
 #: Buttons that change something, by the first word of their data.
-ACTING = frozenset({"do", "kill", "lift", "level"})
+ACTING = frozenset({"do", "kill", "flatten", "lift", "level"})
 
 #: Milliseconds after which a command is not carried out any more, and for which a confirmation stands.
 TOO_OLD = 60_000

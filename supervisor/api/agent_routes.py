@@ -17,7 +17,7 @@ from agents.spec import AgentSpec, AgentState
 from supervisor.api.agent_views import AgentStatus, agent_status
 from supervisor.api.book_views import Position, positions
 from supervisor.api.context import FleetContext
-from supervisor.api.log_routes import Limit, LoggedEvent
+from supervisor.api.log_routes import Limit, LoggedEvent, Logs
 from supervisor.api.strict_json import StrictRoute
 
 AgentId = Annotated[str, Path(max_length=100, description="The agent's id.")]
@@ -40,13 +40,6 @@ class Deleted(TypedDict):
 
     success: bool
     id: str
-
-
-class Logs(TypedDict):
-    """Lines of a log, oldest first: each {timestamp, level, actor, pid, life, logger, message, exception?}."""
-
-    logs: list[dict[str, Any]]
-    note: Annotated[str | None, Field(description="What is missing, and where it may be.")]
 
 
 class _Page(TypedDict):
@@ -101,6 +94,7 @@ _ACTIONS = {
     "pause": "Pause an agent and cancel its quotes",
     "resume": "Let a paused or quarantined agent go on",
     "restart": "Stop an agent and start it again",
+    "kill": "Kill an agent's process, which then fails as in any crash, to see it come back",
 }
 
 
@@ -200,7 +194,9 @@ def _control_route(router: APIRouter, context: FleetContext, action: str, summar
     @router.post(f"/{{agent_id}}/{action}", name=action, description=f"{summary}. 409 in a state that does not allow it.")
     async def control(agent_id: AgentId) -> AgentStatus:
         context.agent(agent_id)
-        await context.settle(await context.supervisor.control(agent_id, action))
+        supervisor = context.supervisor
+        done = supervisor.kill(agent_id) if action == "kill" else supervisor.control(agent_id, action)
+        await context.settle(await done)
         if action == "stop":
             await context.until(lambda state: stopped(state.agents.get(agent_id)), STOP_TIMEOUT)
         return await _shown(context, agent_id)

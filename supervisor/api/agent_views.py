@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from actors.naming import SUPERVISOR
 from agents.fleet import AgentRecord, FleetState, ServiceRecord
-from agents.money import number
+from agents.money import number, text
 from agents.ports import Endpoints
 from agents.spec import AgentSpec, AgentState
 
@@ -89,6 +89,24 @@ class Venue(TypedDict):
     openaiUrl: str
 
 
+class Unsold(TypedDict):
+    """Shares that the kill switch has not sold yet, and why."""
+
+    agentId: Annotated[str | None, Field(description="Null: no agent owns them.")]
+    tokenId: str
+    size: str
+    marketQuestion: str
+    outcome: str
+    reason: str
+
+
+class SellOut(TypedDict):
+    """How far one wallet is sold out."""
+
+    wallet: str
+    left: list[Unsold]
+
+
 class Fleet(TypedDict):
     """The fleet at a glance."""
 
@@ -96,6 +114,10 @@ class Fleet(TypedDict):
     simulated: Annotated[bool, Field(description="Whether the money is not real.")]
     seq: int
     halted: Annotated[str | None, Field(description="Why the kill switch is on; null: it is off.")]
+    flatten: Annotated[
+        list[SellOut] | None,
+        Field(description="What each wallet that has begun to sell out has left; null: the kill switch does not sell out."),
+    ]
     agents: AgentCounts
     totalDecisions: int
     totalTrades: int
@@ -163,6 +185,7 @@ def fleet(state: FleetState, mode: str, venue: Endpoints | None, *, supervised: 
         "simulated": mode != "live",
         "seq": state.seq,
         "halted": state.halted,
+        "flatten": sell_outs(state),
         "agents": {"total": len(records), "byState": by_state},
         "totalDecisions": sum(record.total_decisions for record in records),
         "totalTrades": sum(record.total_trades for record in records),
@@ -173,6 +196,29 @@ def fleet(state: FleetState, mode: str, venue: Endpoints | None, *, supervised: 
         ],
         "venue": cast(Venue, venue.addresses()) if venue else None,
     }
+
+
+def sell_outs(state: FleetState) -> list[SellOut] | None:
+    """Return how far each wallet is sold out, None if the kill switch does not sell out."""
+    if not state.flattening:
+        return None
+    return [
+        {
+            "wallet": wallet,
+            "left": [
+                {
+                    "agentId": left.owner or None,
+                    "tokenId": left.token_id,
+                    "size": text(left.size),
+                    "marketQuestion": left.question,
+                    "outcome": left.outcome,
+                    "reason": left.reason,
+                }
+                for left in sell_out.left
+            ],
+        }
+        for wallet, sell_out in sorted(state.sell_outs.items())
+    ]
 
 
 def _uptime(record: AgentRecord, now: int) -> int:

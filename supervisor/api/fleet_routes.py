@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-from agents.errors import InvalidInput, NotFound, PolyfleetError, Unavailable
+from agents.errors import NotFound, PolyfleetError, Unavailable
 from agents.forecasting.track import Grouping
 from supervisor.api import agent_views, book_views, market_views
 from supervisor.api.context import FleetContext
@@ -87,7 +87,7 @@ class KillSwitch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=500, description="It goes into the log.")
-    flatten: bool = Field(False, strict=True, description="Sell out too; not possible yet.", json_schema_extra={"const": False})
+    flatten: bool = Field(False, strict=True, description="Sell out too, at the best bids, until it is lifted.")
 
 
 class Halted(TypedDict):
@@ -95,6 +95,7 @@ class Halted(TypedDict):
 
     success: bool
     halted: str | None
+    flatten: Annotated[list[agent_views.SellOut] | None, Field(description="Null: it does not sell out.")]
 
 
 class Reloaded(TypedDict):
@@ -196,14 +197,19 @@ def _reload_route(router: APIRouter, context: FleetContext) -> None:
 def _kill_switch_routes(router: APIRouter, context: FleetContext) -> None:
     @router.post("/api/fleet/kill-switch")
     async def throw(switch: KillSwitch) -> Halted:
-        """Stop all trading and cancel all orders."""
-        if switch.flatten:
-            raise InvalidInput("flatten: selling out is not possible yet; send false, then stop agents one by one")
-        await context.settle(await context.supervisor.kill_switch(switch.reason))
-        return {"success": True, "halted": context.state.halted}
+        """Stop all trading and cancel all orders; with `flatten` also sell out all that agents hold.
+
+        Selling out goes on, whatever restarts, until the switch is lifted; `GET /api/fleet` tells what is left, and why.
+        """
+        await context.settle(await context.supervisor.kill_switch(switch.reason, switch.flatten))
+        return _halted(context)
 
     @router.delete("/api/fleet/kill-switch")
     async def lift() -> Halted:
         """Let the fleet trade again."""
         await context.settle(await context.supervisor.kill_switch(None))
-        return {"success": True, "halted": context.state.halted}
+        return _halted(context)
+
+
+def _halted(context: FleetContext) -> Halted:
+    return {"success": True, "halted": context.state.halted, "flatten": agent_views.sell_outs(context.state)}

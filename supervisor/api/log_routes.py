@@ -1,17 +1,20 @@
-"""The log over REST: read it from a cursor, and publish into it."""
+"""The log over REST: read it from a cursor, publish into it; and what each service's process has logged."""
 
 import functools
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Path, Query
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from actors import naming
+from agents.errors import NotFound
 from agents.events import Type
 from supervisor.api.context import FleetContext
 from supervisor.api.publications import Publication, event_of
 from supervisor.api.strict_json import StrictRoute
 
+Service = Annotated[str, Path(max_length=100, description="The service's name, as in /api/fleet.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 
 
@@ -33,6 +36,13 @@ class Events(TypedDict):
 
     events: list[LoggedEvent]
     next: Annotated[int, Field(description="The cursor to ask `after` next; unchanged when there is nothing new.")]
+
+
+class Logs(TypedDict):
+    """Lines of a log, oldest first: each {timestamp, level, actor, pid, life, logger, message, exception?}."""
+
+    logs: list[dict[str, Any]]
+    note: Annotated[str | None, Field(description="What is missing, and where it may be.")]
 
 
 class Published(TypedDict):
@@ -63,5 +73,13 @@ def log_routes(context: FleetContext) -> APIRouter:
         """Publish one of the seed's notification types to all clients of the hub."""
         event_id, seq = await context.publish(functools.partial(event_of, publication))
         return {"success": True, "id": event_id, "seq": seq}
+
+    @router.get("/api/services/{name}/logs")
+    async def service_logs(name: Service, limit: Limit = 100) -> Logs:
+        """Return the newest lines that a service has logged on the machine of the data directory, oldest first."""
+        known = {naming.SUPERVISOR, *context.state.services}
+        if name not in known:
+            raise NotFound(f"There is no service {name!r}, but {', '.join(sorted(known))}")
+        return {"logs": await context.actor_log(name, limit), "note": None}
 
     return router

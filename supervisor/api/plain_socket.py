@@ -2,23 +2,21 @@
 
 import asyncio
 import contextlib
-import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agents.errors import InvalidInput, PolyfleetError, Unavailable
-from agents.events import Event, Type
 from supervisor.api.access import Access, bearer, header
-from supervisor.api.errors import explain, refuse_websocket
+from supervisor.api.errors import refuse_websocket
 from supervisor.api.frames import EXTENSION, Frame, send_frames
 from supervisor.api.hub import Delivery, Hub, encode
 from supervisor.api.hub_server import CLOSE_TIMEOUT, UNANSWERED
 from supervisor.api.outbox import BATCH, Outbox
+from supervisor.api.subscription import Subscription, parsed, wanted_of
 
 log = logging.getLogger(__name__)
 
@@ -37,33 +35,8 @@ _PATIENCE = 10.0
 #: Seconds between attempts to read the log while it is away.
 _RETRY = 0.2
 
-#: Characters that a client's frame may have.
-_MAX_FRAME = 65_536
-
 #: Codes of a closing frame (RFC 6455).
 _POLICY, _FAILED, _RESTART, _TRY_LATER = 1008, 1011, 1012, 1013
-
-
-class _Subscribe(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    op: str
-    types: list[str] | None = Field(None, max_length=100)
-    agents: list[str] | None = Field(None, max_length=1000)
-    after: int | None = Field(None, ge=0, le=2**53)
-
-
-class _Subscription:
-    """What a client wants. `cursor` is the last seq that it needs no more; `live` once nothing is left to replay."""
-
-    def __init__(self, types: Iterable[str], agents: Iterable[str], cursor: int, *, live: bool) -> None:
-        self.types = frozenset(types)
-        self.agents = frozenset(agents)
-        self.cursor = cursor
-        self.live = live
-
-    def wants(self, event: Event) -> bool:
-        return (not self.types or event.type in self.types) and (not self.agents or event.agent_id in self.agents)
 
 
 class PlainClient:
@@ -77,7 +50,7 @@ class PlainClient:
         self._hub = hub
         self._access = access
         self._outbox = Outbox()
-        self._subscription: _Subscription | None = None
+        self._subscription: Subscription | None = None
         self._replay: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._closer: asyncio.Task[None] | None = None
@@ -159,7 +132,7 @@ class PlainClient:
         elif self._writer:
             asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._writer.cancel)
 
-    def _fall_behind(self, subscription: _Subscription) -> None:
+    def _fall_behind(self, subscription: Subscription) -> None:
         if self._stuck:
             self._too_slow()
         else:
@@ -208,7 +181,7 @@ class PlainClient:
     async def _authenticate(self) -> bool:
         try:
             async with asyncio.timeout(_AUTH_TIMEOUT):
-                message = _parsed(await self._receive())
+                message = parsed(await self._receive())
         except TimeoutError:
             return await self._turn_away(f"no auth frame came within {_AUTH_TIMEOUT:g} s")
         except InvalidInput as error:
@@ -239,7 +212,7 @@ class PlainClient:
 
     async def _handle(self, frame: str | None) -> None:
         try:
-            message = _parsed(frame)
+            message = parsed(frame)
             match message.get("op"):
                 case "subscribe":
                     await self._subscribe(message)
@@ -257,29 +230,21 @@ class PlainClient:
             self._say(op="error", error=str(error))
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
-        wanted = await self._checked(message)
+        wanted = wanted_of(message)
+        await self._check_cursor(wanted.after or 0)
         await self._unsubscribe()
         # No wait from here on: what the hub hands out next is after `hub.seq`.
         after = self._hub.seq if wanted.after is None else wanted.after
         live = after == self._hub.seq
-        subscription = _Subscription(wanted.types or (), wanted.agents or (), after, live=live)
+        subscription = Subscription(wanted.types or (), wanted.agents or (), after, live=live)
         self._subscription = subscription
         self._outbox.put(None, after)
         if not live:
             self._replay = asyncio.get_running_loop().create_task(self._catch_up(subscription))
 
-    async def _checked(self, message: dict[str, Any]) -> _Subscribe:
-        try:
-            wanted = _Subscribe.model_validate(message)
-        except ValidationError as error:
-            raise InvalidInput(explain(error.errors())[0]) from None
-        unknown = sorted(set(wanted.types or ()) - set(Type))
-        if unknown:
-            raise InvalidInput(f"types: {unknown[0][:60]!r} is no type of event; there are {', '.join(Type)}")
-        after = wanted.after or 0
+    async def _check_cursor(self, after: int) -> None:
         if after > self._hub.seq and after > (head := await self._hub.ledger.head()):
             raise InvalidInput(f"after: {after} is beyond the newest event, {head}; is it a cursor of another fleet?")
-        return wanted
 
     async def _unsubscribe(self) -> None:
         self._subscription = None
@@ -288,7 +253,7 @@ class PlainClient:
             await asyncio.gather(self._replay, return_exceptions=True)
             self._replay = None
 
-    async def _catch_up(self, subscription: _Subscription) -> None:
+    async def _catch_up(self, subscription: Subscription) -> None:
         """Replay from the cursor until it has met the live stream; from there `deliver` goes on."""
         types = sorted(subscription.types) or None
         agent = next(iter(subscription.agents)) if len(subscription.agents) == 1 else None
@@ -326,17 +291,3 @@ async def serve_plain(hub: Hub, access: Access, scope: Scope, receive: Receive, 
     socket = WebSocket(scope, receive, send)
     await socket.accept()
     await PlainClient(socket, hub, access, receive, send).run(admitted)
-
-
-def _parsed(frame: str | None) -> dict[str, Any]:
-    if frame is None:
-        raise InvalidInput("a binary frame came; send JSON as text")
-    if len(frame) > _MAX_FRAME:
-        raise InvalidInput(f"the frame has {len(frame)} characters, expected at most {_MAX_FRAME}")
-    try:
-        message = json.loads(frame)
-    except (ValueError, RecursionError):
-        raise InvalidInput("the frame is not valid JSON") from None
-    if not isinstance(message, dict):
-        raise InvalidInput('the frame is not a JSON object such as {"op":"ping"}')
-    return message

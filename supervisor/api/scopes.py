@@ -23,7 +23,7 @@ class Scope(IntEnum):
 
 #: What may be done without being able to change what the fleet consists of; all other changes need `admin`.
 _CONTROL = (
-    ("POST", re.compile(r"/api/agents/[^/]+/(start|stop|pause|resume|restart)")),
+    ("POST", re.compile(r"/api/agents/[^/]+/(start|stop|pause|resume|restart|kill)")),
     ("POST", re.compile(r"/api/polymarket-agent/(start|stop)")),
     ("POST", re.compile(r"/api/fleet/kill-switch")),
     ("DELETE", re.compile(r"/api/fleet/kill-switch")),

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     SANDBOX = "sandbox"
     LIBRARIAN = "librarian"
     FORECASTER = "forecaster"
+    NOTIFIER = "notifier"
     SERVE = "serve"
     NODE = "node"
 
@@ -57,6 +58,7 @@ _WEIGHTS = {
     Kind.SANDBOX: 9,
     Kind.LIBRARIAN: 4,
     Kind.FORECASTER: 6,
+    Kind.NOTIFIER: 3,
     Kind.SERVE: 8,
     Kind.NODE: 1,
 }

@@ -28,6 +28,7 @@ _NAMED: dict[Kind, Callable[[str], bool]] = {
     Kind.SANDBOX: lambda name: name == naming.SANDBOX,
     Kind.LIBRARIAN: lambda name: name == naming.LIBRARIAN,
     Kind.FORECASTER: lambda name: name == naming.FORECASTER,
+    Kind.NOTIFIER: lambda name: name == naming.NOTIFIER,
     Kind.SERVE: lambda name: name.startswith(_SERVE),
 }
 

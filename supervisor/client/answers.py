@@ -7,11 +7,11 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from supervisor.api.agent_routes import Deleted, Logs, Positions
+from supervisor.api.agent_routes import Deleted, Positions
 from supervisor.api.agent_views import AgentFacts, Fleet
 from supervisor.api.book_views import Portfolio, Position, Sums
 from supervisor.api.fleet_routes import Examination, Halted, LedgerCheck, Markets, Reloaded, Scores
-from supervisor.api.log_routes import LoggedEvent, Published
+from supervisor.api.log_routes import LoggedEvent, Logs, Published
 from supervisor.api.market_views import MarketBook
 from supervisor.api.probe_routes import Readiness
 from supervisor.api.seed_routes import Health

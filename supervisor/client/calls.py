@@ -87,7 +87,7 @@ def delete(agent_id: str) -> Call[answers.Deleted]:
 
 
 def control(agent_id: str, action: str) -> Call[answers.AgentStatus]:
-    """Start, stop, pause, resume or restart an agent. Raises NotFound, or Conflict in a state that does not allow it."""
+    """Start, stop, pause, resume, restart or kill an agent. Raises NotFound, or Conflict in a state that does not allow it."""
     return Call("POST", f"{_agent(agent_id)}/{quote(action, safe='')}")
 
 
@@ -116,9 +116,19 @@ def restart(agent_id: str) -> Call[answers.AgentStatus]:
     return control(agent_id, "restart")
 
 
+def kill(agent_id: str) -> Call[answers.AgentStatus]:
+    """Kill an agent's process, which then fails as in any crash. Raises NotFound, or Conflict if it is not at work."""
+    return control(agent_id, "kill")
+
+
 def logs(agent_id: str, limit: int = 100) -> Call[answers.Logs]:
     """Return the newest lines that an agent's process has logged, oldest first. Raises NotFound."""
     return Call("GET", f"{_agent(agent_id)}/logs", {"limit": limit})
+
+
+def service_logs(name: str, limit: int = 100) -> Call[answers.Logs]:
+    """Return the newest lines that a service has logged, oldest first; names are as in `fleet`. Raises NotFound."""
+    return Call("GET", f"/api/services/{quote(name, safe='')}/logs", {"limit": limit})
 
 
 def positions(agent_id: str, limit: int = _PAGE) -> Call[answers.Positions]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from nicegui import ui
 
-from agents.errors import PolyfleetError
 from agents.fleet import AgentRecord
 from agents.money import number
 from agents.spec import AgentState
@@ -60,17 +59,9 @@ async def fleet_page(live: Live) -> None:
 
 async def control(live: Live, action: str, agent_id: str) -> None:
     """Do to an agent what a button says, and show the effect."""
-    context = live.desk.context
-    if action == "kill":
-        try:
-            await context.settle(await context.supervisor.kill(agent_id))
-        except PolyfleetError as error:
-            ui.notify(str(error), type="negative", timeout=8000, close_button="Dismiss")
-        else:
-            ui.notify(f"The process of {agent_id} was killed; watch it come back", type="warning")
-            await live.refresh()
-    elif action in ALLOWED:
-        await live.rest("POST", f"/api/agents/{agent_id}/{action}")
+    if action in ALLOWED:
+        done = f"The process of {agent_id} was killed; watch it come back" if action == "kill" else ""
+        await live.rest("POST", f"/api/agents/{agent_id}/{action}", done=done)
 
 
 def buttons(state: AgentState) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from nicegui import ui
 
+from agents.fleet import FleetState
 from supervisor.dashboard.live import Live, put, shown
 
 #: What an operator types to stop all trading.
@@ -22,6 +23,7 @@ def _ask(live: Live) -> None:
         with ui.element("h2"):
             ui.label("Stop all trading")
         ui.label("Every order of every agent is cancelled and none is placed until you lift it. What is held stays held.")
+        flatten = ui.checkbox("Sell out too: all that agents hold, at the best bids and at most a tenth below them")
         reason = (
             ui.input("Reason, for the log", value="by an operator").props("outlined dense maxlength=500").style("width: 100%")
         )
@@ -31,7 +33,7 @@ def _ask(live: Live) -> None:
             if word.value != _WORD:
                 word.error = f"Type {_WORD}, in capital letters"
                 return
-            body = {"reason": reason.value or "by an operator", "flatten": False}
+            body = {"reason": reason.value or "by an operator", "flatten": bool(flatten.value)}
             if await live.rest("POST", "/api/fleet/kill-switch", body, "All trading is stopped"):
                 dialog.close()
 
@@ -39,6 +41,19 @@ def _ask(live: Live) -> None:
             ui.button("Stop all trading", on_click=throw).props("color=negative")
             ui.button("Cancel", on_click=dialog.close).props("flat")
         word.on("keydown.enter", throw)
+
+
+def _selling(state: FleetState) -> str:
+    """Return what selling out has come to so far, as the end of a sentence."""
+    if not state.flattening:
+        return ""
+    left = [each for sell_out in state.sell_outs.values() for each in sell_out.left]
+    if not state.sell_outs:
+        return ". What agents hold is being sold"
+    if not left:
+        return ". Everything is sold"
+    reasons = "; ".join(dict.fromkeys(each.reason for each in left))
+    return f". Not sold yet: {len(left)} positions ({reasons})"
 
 
 async def halt_banner(live: Live) -> None:
@@ -53,8 +68,9 @@ async def halt_banner(live: Live) -> None:
         ui.button("Lift it", on_click=lift).props("outline dense color=negative")
 
     def refresh() -> None:
-        halted = context.follower.state.halted if context.follower.state else None
+        state = context.follower.state
+        halted = state.halted if state else None
         shown(banner, halted is not None)
-        put(label, f"All trading is stopped: {halted}" if halted else "")
+        put(label, f"All trading is stopped: {halted}{_selling(state)}" if state and halted is not None else "")
 
     await live.show(refresh)

@@ -1,6 +1,8 @@
 """Agents spread over the nodes of a Ray cluster; those of a lost node start elsewhere. Here all nodes are on one machine."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,7 +70,8 @@ class Node:
     def kill(self) -> None:
         """Lose the node at once."""
         for pid in self.pids:
-            psutil.Process(pid).kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ async def test_every_route_is_asked_and_answers(fleet: Served, reach: Reach) -> 
     assert (await client.reload())["created"] == ["new"]
     assert (await client.positions("a"))["total"] == 0
     assert (await client.logs("a"))["logs"] == []
+    assert (await client.service_logs("supervisor"))["logs"] == []
     assert (await client.health())["status"] == "ok"
     news = {"type": "error", "title": "t", "message": "it broke"}
     assert (await client.publish(news))["success"] is True

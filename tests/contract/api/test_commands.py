@@ -11,6 +11,8 @@ from subprocess import PIPE
 import pytest
 
 from agents.events import Type
+from agents.money import ONE
+from agents.sell_out import Left, SellOut, sell_out_data
 from tests.contract.api.served import Served
 
 SPEC = {"id": "a", "strategy": "momentum", "enabled": False, "params": {"window": 5}, "budget": 50}
@@ -102,6 +104,20 @@ async def test_the_kill_switch_goes_on_and_off(fleet: Served) -> None:
     assert (code, json.loads(printed)["halted"]) == (0, "a test")
     assert await polyfleet(fleet, "kill-switch", "off") == (0, "trading is allowed again\n", "")
     assert fleet.context.state.halted is None
+
+
+async def test_the_kill_switch_sells_out_if_it_is_told_to(fleet: Served) -> None:
+    code, printed, _ = await polyfleet(fleet, "kill-switch", "on", "a drill", "--flatten")
+    assert (code, printed.splitlines()[0]) == (0, "all trading is stopped and all orders are cancelled")
+    assert printed.splitlines()[1].startswith("what agents hold is being sold")
+    state = fleet.context.state
+    assert (state.halted, state.flattening > 0) == ("a drill", True)
+    left = (Left("a", "101", 5 * ONE, "Will it rain?", "Yes", "nobody bids for them"),)
+    event = sell_out_data("main", state.flattening, SellOut({}, left))
+    await fleet.context.settle(await fleet.stand.supervisor.store(Type.RISK, event))
+    _, printed, _ = await polyfleet(fleet, "status")
+    assert "halted     a drill\nwallet main still holds 5 Yes Will it rain? (a): nobody bids for them\n" in printed
+    await polyfleet(fleet, "kill-switch", "--lift")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

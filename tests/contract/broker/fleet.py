@@ -81,6 +81,22 @@ class Fleet:
         [seq] = await self.supervisor.store([event])
         return seq
 
+    async def throw(self, reason: str, *, flatten: bool = False) -> None:
+        """Throw the kill switch as the supervisor does: the log, the halt, the cancellation."""
+        await self._switch(on=True, reason=reason, flatten=flatten)
+        await self.broker.halt(reason)
+        await self.broker.cancel_all()
+
+    async def lift(self) -> None:
+        """Lift the kill switch as the supervisor does."""
+        await self._switch(on=False, reason="lifted", flatten=False)
+        await self.broker.halt(None)
+
+    async def _switch(self, **data: Any) -> None:
+        event = self.supervisor.event(Type.RISK, {"kind": "kill_switch", "by": "operator"} | data)
+        [seq] = await self.supervisor.store([event])
+        await self.broker._desk.follower.reached(seq, 5.0)
+
     async def where(self) -> Endpoints:
         """Return where the venue is."""
         return self.served.endpoints

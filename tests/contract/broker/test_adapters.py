@@ -14,7 +14,7 @@ from actors.paper.session import PaperSession
 from actors.paper.settings import PaperSettings
 from actors.polymarket.account import VenueTrade
 from actors.polymarket.signing import Ticket
-from actors.polymarket.trading import TradingSession
+from actors.polymarket.trading import OtherHeartbeat, TradingSession
 from actors.sandbox.records import MarketRecord
 from agents.errors import VenueRefused
 from agents.model import Side, TimeInForce
@@ -147,6 +147,20 @@ async def test_an_order_is_taken_once(session: VenueSession, market: MarketRecor
     with pytest.raises(VenueRefused, match="Duplicated"):
         await session.post(signed.payload)
     assert len(await session.open_orders()) == 1
+
+
+async def test_everything_is_cancelled_in_one_request(session: VenueSession, market: MarketRecord) -> None:
+    orders = {await place(session, ticket(market, Side.BUY, price, "10", "QUOTE")) for price in ("0.3", "0.4")}
+    assert await session.cancel_all() == orders
+    assert await session.cancel_all() == set()
+
+
+async def test_a_heartbeat_carries_the_id_that_was_given(session: VenueSession) -> None:
+    second = await session.beat(await session.beat(""))
+    with pytest.raises(OtherHeartbeat) as refusal:
+        await session.beat("another")
+    assert refusal.value.expected == second
+    await session.beat(second)
 
 
 @pytest.mark.parametrize("leg", [0, 1])

@@ -8,6 +8,7 @@ from agents.fleet import AgentRecord, FleetState, ServiceRecord, agent_data
 from agents.forecasting.track import TrackRecord
 from agents.model import Side
 from agents.money import ONE, micro
+from agents.sell_out import Left, SellOut, sell_out_data
 from agents.spec import AgentSpec, AgentState, Desired
 from tests.unit.agents.worlds import decision, event, market, spec
 
@@ -102,6 +103,29 @@ def test_a_kill_switch_is_thrown_and_lifted() -> None:
     assert state.halted == "drill"
     state.apply(event(2, Type.RISK, None, {"kind": "kill_switch", "on": False, "reason": "over"}))
     assert state.halted is None
+
+
+def test_the_kill_switch_sells_out_from_when_it_was_told_to_until_it_is_lifted() -> None:
+    def thrown(seq: int, **data: Any) -> Event:
+        return event(seq, Type.RISK, None, {"kind": "kill_switch", "on": True, "reason": "drill"} | data)
+
+    state = FleetState()
+    state.apply(thrown(1))
+    assert state.flattening == 0
+    state.apply(thrown(2, flatten=True))
+    state.apply(thrown(3, by="breaker"))
+    state.apply(thrown(4, flatten=True))
+    assert state.flattening == 2
+    known = SellOut({"1-yes": micro("0.36")}, (Left("a", "1-yes", ONE, "Will it rain?", "Yes", "nobody bids for them"),))
+    state.apply(event(5, Type.RISK, None, sell_out_data("main", 2, known)))
+    assert state.sell_outs == {"main": known}
+    state.apply(event(6, Type.RISK, None, {"kind": "kill_switch", "on": False, "reason": "over"}))
+    assert (state.flattening, state.sell_outs) == (0, {})
+    # What a wallet says of an earlier time that it sold out counts no more.
+    state.apply(event(7, Type.RISK, None, sell_out_data("main", 2, known)))
+    state.apply(thrown(8, flatten=True))
+    state.apply(event(9, Type.RISK, None, sell_out_data("main", 2, known)))
+    assert (state.flattening, state.sell_outs) == (8, {})
 
 
 def test_an_agent_is_blocked_and_freed() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -116,7 +117,7 @@ async def test_a_ledger_that_stops_leaves_a_snapshot_of_all(open_ledger: Open, m
 
 
 async def test_it_keeps_so_many_events_and_says_where_the_log_begins(open_ledger: Open, make: Make) -> None:
-    ledger = await open_ledger(retention=KEEP_20, every=50)
+    ledger = await open_ledger(retention=KEEP_20)
     await fill_up(ledger, make, 500)
     await ledger._upkeep.keep()
     await fill_up(ledger, make, 30)
@@ -143,6 +144,32 @@ async def test_upkeep_runs_by_itself_every_so_many_events(open_ledger: Open, mak
     async with asyncio.timeout(10):
         while (await ledger.poll(0, limit=1)).floor < 200:
             await asyncio.sleep(0.01)
+
+
+async def test_the_database_is_closed_after_what_the_upkeep_reads(
+    open_ledger: Open, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = await open_ledger(retention=KEEP_20, every=50)
+    reading, go_on, order = asyncio.Event(), threading.Event(), list[str]()
+    loop, close = asyncio.get_running_loop(), ledger._reader.close
+
+    def size() -> int:
+        loop.call_soon_threadsafe(reading.set)
+        go_on.wait(10)
+        order.append("read")
+        return 0
+
+    def closed() -> None:
+        order.append("closed")
+        close()
+
+    monkeypatch.setattr(ledger._reader, "size", size)
+    monkeypatch.setattr(ledger._reader, "close", closed)
+    await fill_up(ledger, make, 50)
+    await reading.wait()
+    threading.Timer(0.05, go_on.set).start()
+    await ledger.stop()
+    assert order == ["read", "closed"]
 
 
 async def test_the_head_stays_whatever_the_retention(open_ledger: Open, make: Make) -> None:

@@ -10,6 +10,8 @@ import pytest
 from agents.alerts.commands import COMMANDS
 from agents.errors import Unavailable
 from agents.events import Type
+from agents.money import ONE
+from agents.sell_out import Left, SellOut, sell_out_data
 from tests.unit.actors.telegram.bot_api import BotApi, Fault
 from tests.unit.actors.telegram.world import GROUP, OPERATOR, STRANGER, VIEWER, World, buttons
 
@@ -120,8 +122,8 @@ async def test_a_chat_without_a_role_gets_no_answer_and_does_nothing(fleet: Worl
 async def test_the_kill_switch_asks_first_and_its_question_expires(fleet: World) -> None:
     await fleet.notifier_configure({"levels": {"killSwitch": "off"}})
     answer = await fleet.ask(OPERATOR, "/kill")
-    confirm, leave = buttons(answer)
-    assert leave == "leave"
+    confirm, leave, flatten = buttons(answer)
+    assert (leave, flatten.partition(":")[0]) == ("leave", "flatten")
     assert await fleet.logged(Type.RISK) == []
     fleet.now += 61
     assert (await fleet.press(OPERATOR, confirm))["shown"] == "That question has expired; /kill asks again."
@@ -132,6 +134,18 @@ async def test_the_kill_switch_asks_first_and_its_question_expires(fleet: World)
     assert (thrown.data["on"], thrown.data["reason"]) == (True, "an operator on Telegram")
     lift = buttons(await fleet.ask(OPERATOR, "/kill"))[0]
     assert (await fleet.press(OPERATOR, lift))["shown"] == "Trading is allowed."
+
+
+async def test_the_kill_switch_sells_out_if_that_is_pressed(fleet: World) -> None:
+    await fleet.notifier_configure({"levels": {"killSwitch": "off", "risk": "off"}})
+    flatten = buttons(await fleet.ask(OPERATOR, "/kill"))[2]
+    shown = (await fleet.press(OPERATOR, flatten))["shown"]
+    assert shown == "🛑 All trading is stopped: an operator on Telegram\nWhat agents hold is being sold."
+    [thrown] = await fleet.logged(Type.RISK)
+    assert (thrown.data["on"], thrown.data["flatten"]) == (True, True)
+    left = (Left("a", "101", 5 * ONE, "Will it rain?", "Yes", "nobody bids for them"),)
+    await fleet.supervisor.store(Type.RISK, sell_out_data("main", thrown.seq, SellOut({}, left)))
+    assert "\n5 Yes Will it rain?: nobody bids for them" in (await fleet.ask(OPERATOR, "/status"))["shown"]
 
 
 async def test_levels_are_changed_by_command_and_button_and_last(fleet: World) -> None:
@@ -200,8 +214,8 @@ async def test_a_kill_switch_that_the_wallets_take_their_time_for_is_answered_at
     real: Any = fleet.supervisor.kill_switch
     over = asyncio.Event()
 
-    async def slow(reason: str | None) -> int:
-        seq: int = await real(reason)
+    async def slow(reason: str | None, flatten: bool) -> int:
+        seq: int = await real(reason, flatten)
         await over.wait()
         return seq
 
@@ -212,7 +226,7 @@ async def test_a_kill_switch_that_the_wallets_take_their_time_for_is_answered_at
 
 
 async def test_a_kill_switch_that_fails_is_said_to_have(fleet: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def gone(reason: str | None) -> int:
+    async def gone(reason: str | None, flatten: bool) -> int:
         raise Unavailable("supervisor is not running now")
 
     monkeypatch.setattr(fleet.supervisor, "kill_switch", gone)

@@ -129,8 +129,8 @@ class SupervisorStand:
             raise InvalidInput(self.broken_file)
         return ["new"], [], await self.store(Type.INFO, {"message": "reloaded"})
 
-    async def kill_switch(self, reason: str | None) -> int:
-        data = {"kind": "kill_switch", "on": reason is not None, "reason": reason or "lifted"}
+    async def kill_switch(self, reason: str | None, flatten: bool = False) -> int:
+        data = {"kind": "kill_switch", "on": reason is not None, "flatten": flatten, "reason": reason or "lifted"}
         return await self.store(Type.RISK, data)
 
     async def beats(self) -> dict[str, tuple[int, Beat]]:

@@ -120,6 +120,16 @@ async def test_control_moves_an_agent_through_its_states(api: Api, context: Flee
     assert (await api.post("/api/agents/a/stop")).json()["state"] == "stopped"
 
 
+async def test_a_killed_process_comes_back_as_the_next_life(api: Api, context: FleetContext) -> None:
+    await create(api)
+    assert (await api.post("/api/agents/a/kill")).status_code == 409
+    await api.post("/api/agents/a/start")
+    assert await context.until(lambda state: state.agents["a"].state == "running", 5.0)
+    assert (await api.post("/api/agents/a/kill")).json()["state"] == "backing_off"
+    assert await context.until(lambda state: state.agents["a"].state == "running", 5.0)
+    assert (await api.get("/api/agents/a")).json()["incarnation"] == 2
+
+
 async def test_a_control_that_the_state_does_not_allow_is_a_conflict(api: Api) -> None:
     await create(api)
     for action in ("stop", "pause", "resume", "restart"):

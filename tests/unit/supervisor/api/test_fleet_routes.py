@@ -6,6 +6,7 @@ import pytest
 from agents.events import Type
 from agents.facts import deposit_data
 from agents.money import ONE
+from agents.sell_out import Left, SellOut, sell_out_data
 from agents.spec import AgentState
 from supervisor.api.access import Access
 from supervisor.api.asgi import rest_app
@@ -33,6 +34,7 @@ async def test_the_fleet_at_a_glance(api: Api, stand: Stand, context: FleetConte
         "simulated": True,
         "seq": 4,
         "halted": None,
+        "flatten": None,
         "agents": {"total": 1, "byState": {str(state): int(state is AgentState.STOPPED) for state in AgentState}},
         "totalDecisions": 0,
         "totalTrades": 1,
@@ -160,12 +162,33 @@ async def test_a_comparison_that_takes_too_long_is_given_up(
 
 async def test_the_kill_switch_is_thrown_and_lifted(api: Api) -> None:
     answer = await api.post("/api/fleet/kill-switch", json={"reason": "storm", "flatten": False})
-    assert (answer.status_code, answer.json()) == (200, {"success": True, "halted": "storm"})
+    assert (answer.status_code, answer.json()) == (200, {"success": True, "halted": "storm", "flatten": None})
     assert (await api.get("/api/fleet")).json()["halted"] == "storm"
-    assert (await api.delete("/api/fleet/kill-switch")).json() == {"success": True, "halted": None}
-    assert (await api.post("/api/fleet/kill-switch", json={"flatten": False})).status_code == 422
-    assert (await api.post("/api/fleet/kill-switch", json={"reason": "x", "flatten": True})).status_code == 400
+    assert (await api.delete("/api/fleet/kill-switch")).json() == {"success": True, "halted": None, "flatten": None}
+    for wrong in ({"flatten": False}, {"reason": "x", "flatten": "yes"}, {"reason": "x", "flatten": True, "now": True}):
+        assert (await api.post("/api/fleet/kill-switch", json=wrong)).status_code == 422
     assert (await api.get("/api/fleet")).json()["halted"] is None
+
+
+async def test_selling_out_tells_what_is_left_and_why(api: Api, stand: Stand, context: FleetContext) -> None:
+    answer = await api.post("/api/fleet/kill-switch", json={"reason": "storm", "flatten": True})
+    assert answer.json() == {"success": True, "halted": "storm", "flatten": []}
+    left = (Left("a", "101", 5 * ONE, "Will it rain?", "Yes", "nobody bids for them"),)
+    since = context.state.flattening
+    await context.settle(await stand.supervisor.store(Type.RISK, sell_out_data("main", since, SellOut({}, left))))
+    unsold = {
+        "agentId": "a",
+        "tokenId": "101",
+        "size": "5",
+        "marketQuestion": "Will it rain?",
+        "outcome": "Yes",
+        "reason": "nobody bids for them",
+    }
+    assert (await api.get("/api/fleet")).json()["flatten"] == [{"wallet": "main", "left": [unsold]}]
+    # Thrown once more without it, it goes on.
+    answer = await api.post("/api/fleet/kill-switch", json={"reason": "still", "flatten": False})
+    assert answer.json()["flatten"] == [{"wallet": "main", "left": [unsold]}]
+    assert (await api.delete("/api/fleet/kill-switch")).json()["flatten"] is None
 
 
 async def test_the_fleet_file_is_read_again_or_refused_with_its_sentence(api: Api, stand: Stand) -> None:

@@ -44,6 +44,15 @@ async def test_an_event_is_shown_whole(api: Api, stand: Stand) -> None:
     ]
 
 
+async def test_a_service_has_a_log_too(api: Api, stand: Stand) -> None:
+    lines = [{"message": f"line {n}"} for n in range(3)]
+    stand.logs["supervisor"] = lines
+    answer = await api.get("/api/services/supervisor/logs", params={"limit": 2})
+    assert answer.json() == {"logs": lines[1:], "note": None}
+    refused = await api.get("/api/services/gossip/logs")
+    assert (refused.status_code, refused.json()) == (404, {"error": "There is no service 'gossip', but supervisor"})
+
+
 async def publish(api: Api, **body: Any) -> httpx.Response:
     return await api.post("/api/notifications", json=body)
 

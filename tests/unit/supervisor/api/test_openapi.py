@@ -35,6 +35,7 @@ POST /api/agents/{agent_id}/stop
 POST /api/agents/{agent_id}/pause
 POST /api/agents/{agent_id}/resume
 POST /api/agents/{agent_id}/restart
+POST /api/agents/{agent_id}/kill
 GET /api/agents/{agent_id}/decisions
 GET /api/agents/{agent_id}/trades
 GET /api/agents/{agent_id}/orders
@@ -43,6 +44,7 @@ GET /api/agents/{agent_id}/positions
 GET /api/agents/{agent_id}/forecasts
 GET /api/agents/{agent_id}/events
 GET /api/events
+GET /api/services/{name}/logs
 GET /api/fleet
 POST /api/fleet/reload
 POST /api/fleet/kill-switch

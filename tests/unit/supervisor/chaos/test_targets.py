@@ -12,6 +12,7 @@ PIDS = {
     "sandbox": 8,
     "SERVE_CONTROLLER_ACTOR": 9,
     "forecaster": 11,
+    "notifier": 13,
     "librarian": 12,
     "SERVE_REPLICA::hub#hub#x": 10,
 }
@@ -32,6 +33,7 @@ def test_each_kind_is_found_by_the_names_of_its_actors() -> None:
         Kind.SANDBOX: {8: "sandbox"},
         Kind.LIBRARIAN: {12: "librarian"},
         Kind.FORECASTER: {11: "forecaster"},
+        Kind.NOTIFIER: {13: "notifier"},
         Kind.SERVE: {9: "SERVE_CONTROLLER_ACTOR"},
     }
 
