@@ -133,26 +133,16 @@ class PaperSession:
         """Simulate what the venue would do with an order, `latency` from now."""
         order = _decoded(payload, self.address)
         await asyncio.sleep(self._settings.latency)
-        live, _ = await asyncio.gather(self._live(order.token_id), self._list(order.token_id))
+        books, _ = await asyncio.gather(self._data.books([order.token_id]), self._list(order.token_id))
+        frame, record = books.get(order.token_id), self._exchange.market(order.token_id)
+        if frame is None or record is None:
+            raise VenueRefused(_NO_BOOK)
         with _translated():
-            placed = self._exchange.place(order, live)
+            placed = self._exchange.place(order, _first(frame, record.tokens))
         self._flush()
-        record = self._exchange.market(order.token_id)
-        if placed.status == "live" and record is not None:
+        if placed.status == "live":
             await self._stream.follow(record.tokens)
         return Reply(placed.order_id, placed.status, placed.trade_ids)
-
-    async def _live(self, token_id: str) -> LiveBook:
-        frame = (await self._data.books([token_id])).get(token_id)
-        if frame is None:
-            raise VenueRefused(_NO_BOOK)
-        record = self._exchange.market(token_id)
-        if record is None:
-            await self._list(token_id)
-            record = self._exchange.market(token_id)
-        if record is None:
-            raise VenueRefused(_NO_BOOK)
-        return _first(frame, record.tokens)
 
     async def _list(self, token_id: str) -> None:
         """Take in what the venue lists of a token's market, unless that was done a moment ago."""

@@ -11,7 +11,7 @@ from eth_account import Account
 from actors.polymarket.wallets import wallet_of
 from agents.errors import InvalidInput
 from supervisor.fleet_args import FleetArgs
-from supervisor.live import CONSENT, KEY, check_consent, keyring_from, known_wallets, leave_keys
+from supervisor.live import CONSENT, KEY, admit, check_consent, keyring_from, known_wallets, leave_keys, look
 from supervisor.provision import provision
 
 ONE, TWO = ("0x" + digit * 64 for digit in "12")
@@ -100,3 +100,14 @@ def test_a_cluster_that_deploys_needs_the_consent_and_the_wallets_too(tmp_path: 
     config = provision(FleetArgs(data_dir=tmp_path, mode="live"))
     assert [wallet.name for wallet in config.wallets] == ["main"]
     assert ONE[2:] not in repr(config)
+
+
+def test_the_environment_has_no_key_once_it_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY, ONE)
+    admit(FleetArgs(data_dir=tmp_path), new=True)
+    assert KEY not in os.environ
+
+
+def test_a_doctor_knows_two_modes(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="--mode: 'sandbox' is not possible; expected paper or live"):
+        look("sandbox", tmp_path, None)
