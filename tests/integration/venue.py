@@ -30,6 +30,6 @@ class Venue:
     def end(self) -> None:
         """End it."""
         self._process.terminate()
-        self._process.wait(15)
+        self._process.wait(60)
         assert self._process.stdout is not None
         self._process.stdout.close()
