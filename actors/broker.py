@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from actors import remote
@@ -23,10 +24,11 @@ from actors.brokerage.recovery import Recovery
 from actors.brokerage.redemption import Redemption
 from actors.brokerage.sell_out import SellingOut
 from actors.brokerage.user_channel import UserChannel
+from actors.brokerage.venue_session import connect
 from actors.brokerage.wallet_key import read_key
 from actors.brokerage.watch import Watch
 from actors.polymarket.server_time import ServerTime
-from actors.polymarket.trading import SignedOut, TradingSession
+from actors.polymarket.trading import SignedOut
 from actors.system import SystemConfig
 from actors.venue_location import locate
 from agents.errors import PolyfleetError, Unavailable, VenueRefused, VenueUnknown
@@ -76,6 +78,7 @@ class BrokerService:
         where: Callable[[], Awaitable[Endpoints]] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self._config = config
         self._where = where or (lambda: locate(config))
         self._desk = Desk(wallet, ledger or remote.ledger(), feed or remote.market_feed(deadline=10.0), wall)
         self._booking = Booking(self._desk)
@@ -194,6 +197,17 @@ class BrokerService:
         self._check_ready()
         await self._uninterrupted(self._reconciliation.adjust(cash, shares, reason=reason, owner=agent_id))
 
+    async def examine(self) -> list[dict[str, Any]]:
+        """Look at what must be right for trading: hosts, place, clock, account, money. Changes nothing."""
+        from actors.polymarket.examination import examine_venue, examine_wallet
+
+        endpoints, wallet, live = await self._where(), self._desk.wallet, self._config.mode != "paper"
+        found = await examine_venue(endpoints, trading=live, geoblock=self._config.geoblock)
+        if live:
+            key = read_key(wallet)
+            found += await examine_wallet(endpoints, name=wallet.name, address=wallet.address, private_key=key, needed=None)
+        return [asdict(finding) for finding in found]
+
     async def ready(self) -> bool:
         """Whether it has settled with the venue what was open, and compared the books with it."""
         return self._ready
@@ -249,7 +263,7 @@ class BrokerService:
             self._redemption.load()
             self._loaded = True
         endpoints = await self._where()
-        session = await TradingSession.connect(endpoints, read_key(desk.wallet), desk.wallet.address)
+        session = await connect(self._config, desk.wallet, endpoints)
         await desk.clock.now()
         desk.connected(session)
         channel = self._spawn(self._channel.listen(session))

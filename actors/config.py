@@ -3,11 +3,12 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from actors.paper.settings import PaperSettings
 from agents.errors import Unavailable
-from agents.ports import Wallet
+from agents.ports import Endpoints, Wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class SystemConfig:
     seed: int = 0
     #: Where the fleet file's agents come from on the first start.
     fleet_file: str | None = None
+    #: Where the venue answers, if it is neither the sandbox nor the real one at its usual addresses.
+    venue: Endpoints | None = None
+    paper: PaperSettings = field(default_factory=PaperSettings)
+    #: Who says whether the venue takes orders from here, if not the real one.
+    geoblock: str = ""
     #: The id of the Ray node that has the data directory; shared actors run there, agents anywhere. Empty: it does not matter.
     home: str = ""
 

@@ -257,5 +257,8 @@ class _Onlooker:
     async def adjust(self, cash: Micro, shares: Mapping[str, Micro], reason: str, agent_id: str | None = None) -> None:
         return
 
+    async def examine(self) -> list[dict[str, Any]]:
+        return []
+
     async def ready(self) -> bool:
         return True

@@ -13,6 +13,8 @@ async def locate(config: SystemConfig) -> Endpoints:
     """Return where the venue answers now; a sandbox that was restarted may have moved. Raises Unavailable."""
     if config.mode == "sandbox":
         return cast(Endpoints, await Remote(SANDBOX).endpoints())
+    if config.venue is not None:
+        return config.venue
     # It loads the venue's library, which costs every process that only asks where the sandbox is a second.
     from actors.polymarket.environment import POLYMARKET
 

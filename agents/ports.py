@@ -247,6 +247,9 @@ class Broker(Protocol):
         Raises Conflict if it is not the difference, NotFound for a strange agent, Unavailable while something is in flight.
         """
 
+    async def examine(self) -> list[dict[str, Any]]:
+        """Look at what must be right for trading, without changing anything: [{what, ok, sentence, remedy}]."""
+
     async def ready(self) -> bool:
         """Whether it has settled with the venue what was open, and compared the books with it."""
 

@@ -166,6 +166,10 @@ def _files(directory: DataDirectory, folder: Path) -> Iterable[tuple[str, bytes]
     """Yield the files that a restored fleet needs, with their paths in the data directory."""
     if directory.identity.exists():
         yield directory.identity.name, directory.identity.read_bytes()
+    if directory.mode is not None:
+        yield "mode", f"{directory.mode}\n".encode()
+    for account in sorted((directory.path / "paper").glob("*/venue.db")):
+        yield str(account.relative_to(directory.path)), venue_copy.copy(account, folder)
     if directory.has_venue:
         for wallet in sorted((directory.path / "wallets").glob("*.json")):
             yield f"wallets/{wallet.name}", wallet.read_bytes()
@@ -200,7 +204,7 @@ def _check_backup(file: Path) -> None:
 
 
 def _write(path: Path, content: bytes, *, append: bool) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_EXCL)
     with open(os.open(path, flags, 0o600), "wb") as file:
         file.write(content)

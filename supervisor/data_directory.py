@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from actors.private_file import write_private
-from agents.errors import Conflict
+from agents.errors import Conflict, InvalidInput
 from supervisor import ray_cluster
 
 
@@ -32,7 +32,7 @@ class DataDirectory:
     @property
     def used(self) -> bool:
         """Whether a fleet ran here before."""
-        return (self.path / "ledger.db").exists() or self.has_venue
+        return (self.path / "ledger.db").exists() or self.has_venue or (self.path / "paper").exists()
 
     @property
     def has_venue(self) -> bool:
@@ -43,6 +43,26 @@ class DataDirectory:
     def venue(self) -> Path:
         """The simulated venue's database."""
         return self.path / "venue" / "venue.db"
+
+    @property
+    def mode(self) -> str | None:
+        """In which mode the fleet here trades, or None if there was none yet: books of two modes never mix."""
+        try:
+            return (self.path / "mode").read_text().strip()
+        except FileNotFoundError:
+            return "sandbox" if self.used else None
+
+    def keep_mode(self, mode: str) -> None:
+        """Note in which mode the fleet here trades from now on. Raises InvalidInput if it is another than so far."""
+        self.check_mode(mode)
+        (self.path / "mode").write_text(f"{mode}\n")
+
+    def check_mode(self, mode: str) -> None:
+        """Raise InvalidInput if the fleet here trades in another mode."""
+        if (known := self.mode) not in (None, mode):
+            raise InvalidInput(
+                f"--mode: the fleet in {self.path} trades in {known} mode; give the {mode} one another --data-dir"
+            )
 
     @property
     def identity(self) -> Path:

@@ -149,8 +149,9 @@ async def _stop_services() -> None:
     from actors.naming import LEDGER, MARKET_FEED, SANDBOX, broker
     from actors.remote import Remote
 
-    brokers = [name for name in _actors() if name.startswith(broker(""))]
-    for name in (*brokers, MARKET_FEED, SANDBOX, LEDGER):
+    there = _actors()
+    brokers = [name for name in there if name.startswith(broker(""))]
+    for name in (*brokers, *(name for name in (MARKET_FEED, SANDBOX, LEDGER) if name in there)):
         with contextlib.suppress(PolyfleetError):
             await Remote(name, _SERVICE_TIMEOUT).stop()
 

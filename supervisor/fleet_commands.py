@@ -1,6 +1,5 @@
 """The commands that ask a running fleet, or tell it, something: over its REST API and its hub."""
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ import typer
 from agents.errors import InvalidInput
 from supervisor.client import Gap
 from supervisor.console import Agent, Json, Token, Url, client, line, note, out, print_json, print_text, table
+from supervisor.doctor import doctor
 from supervisor.event_line import clock, event_line
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _LATEST = 20
 
 _SUMS = ("cash", "value", "equity", "realised", "unrealised", "fees", "drawdown")
+
+
+_SIMULATED = {"sandbox": "  (simulated venue)", "paper": "  (real prices, simulated fills)"}
 
 
 class Switch(StrEnum):
@@ -39,7 +42,7 @@ def status(url: Url = None, token: Token = None, as_json: Json = False) -> None:
     if as_json:
         return print_json(fleet)
     states = ", ".join(f"{count} {state}" for state, count in fleet["agents"]["byState"].items() if count)
-    out.print(f"mode       {fleet['mode']}" + ("  (simulated venue)" if fleet["mode"] == "sandbox" else ""))
+    out.print(f"mode       {fleet['mode']}" + _SIMULATED.get(fleet["mode"], ""))
     out.print(f"agents     {fleet['agents']['total']}: {states or 'none'}")
     out.print(f"decisions  {fleet['totalDecisions']}")
     out.print(f"trades     {fleet['totalTrades']}")
@@ -248,29 +251,6 @@ def reload(url: Url = None, token: Token = None, as_json: Json = False) -> None:
         out.print(f"{what}: {', '.join(ids) or 'none'}")
 
 
-def doctor(url: Url = None, token: Token = None, as_json: Json = False) -> None:
-    """Check the fleet: does it answer, is it ready, do its books equal the venue's to the micro-unit."""
-    api = client(url, token)
-    health, ready, check = api.health(), api.ready(), api.ledger_check()
-    fine = health["status"] == "ok" and ready["ready"] and check["ok"]
-    if as_json:
-        print_json({"ok": fine, "health": health, "ready": ready, "ledger": check})
-        raise typer.Exit(0 if fine else 1)
-    _finding(health["status"] == "ok", "the API answers")
-    _finding(
-        ready["ready"], "wallets reconciled, log followed, enabled agents started" if ready["ready"] else json.dumps(ready)
-    )
-    for wallet in check["wallets"]:
-        cash = f"{wallet['venueCash']} pUSD at the venue, {wallet['ledgerCash']} in the books"
-        held = f"{len(wallet['positions'])} positions, {len(wallet['pending'])} fills pending"
-        _finding(not wallet["differences"], f"wallet {wallet['address']}: {cash}, {held}")
-        for difference in wallet["differences"]:
-            out.print(f"       {json.dumps(difference)}")
-        if wallet["blocked"]:
-            line(f"       {wallet['blocked']}")
-    raise typer.Exit(0 if fine else 1)
-
-
 def _control(action: str) -> Callable[..., None]:
     def run(agent: Agent, url: Url = None, token: Token = None, as_json: Json = False) -> None:
         status = client(url, token).control(agent, action)
@@ -301,8 +281,8 @@ def add_to(app: typer.Typer) -> None:
     app.command()(cancel)
     app.command("kill-switch")(kill_switch)
     app.command()(risk)
-    for command in (reload, doctor):
-        app.command()(command)
+    app.command()(reload)
+    app.command()(doctor)
 
 
 def _print_unsold(wallets: Iterable[Any]) -> None:
@@ -346,7 +326,3 @@ def _print_event(event: "LoggedEvent", as_json: bool) -> None:
         print_json(event, indent=None)
     else:
         line(event_line(event))
-
-
-def _finding(fine: bool, sentence: str) -> None:
-    line(f"{'ok  ' if fine else 'FAIL'}   {sentence}")

@@ -10,10 +10,12 @@ from pathlib import Path
 from actors.brokerage.heartbeat import heartbeat_from
 from actors.forecasting.settings import llm_settings_from
 from actors.ledger.retention import retention_from
+from actors.paper.settings import paper_settings_from
 from actors.sandbox import recorded_world, recording
 from actors.sandbox.service import FUNDS
 from actors.storage.engine import shown
 from actors.telegram.settings import telegram_settings_from
+from actors.venue_settings import venue_from
 from agents.errors import InvalidInput
 from agents.money import text
 from agents.spec import AgentSpec
@@ -24,6 +26,7 @@ from supervisor.api.seed_routes import defaults_from
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
+from supervisor.live import check_consent, check_named
 from supervisor.log_claim import claim_log, is_local, log_url
 
 _MODES = ("sandbox", "paper", "live")
@@ -53,7 +56,9 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
         InvalidInput: if an option or a file is wrong.
         Conflict: if a fleet runs on the data directory.
     """
-    _check_mode(options.mode)
+    _check_mode(options.mode, options.data_dir)
+    _check_simulation(options)
+    venue_from(os.environ, options.mode)
     _check_host(options.host)
     settings = (access_from, limits_from, places_from, defaults_from, retention_from, telegram_settings_from, heartbeat_from)
     for read in settings:
@@ -66,6 +71,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     fleet = (options.fleet or default_fleet()).resolve()
     specs = read_fleet(fleet)
     directory = DataDirectory(usable(options.data_dir))
+    directory.check_mode(options.mode)
     notes = []
     url = log_url(directory)
     local = is_local(directory, url)
@@ -79,7 +85,7 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
         if ignored := [name for name, value in named.items() if value is not None]:
             notes.append(f"{', '.join(ignored)} ignored: the venue in {directory.path} goes on where it stopped")
     else:
-        _check_budgets(specs, fleet)
+        _check_budgets(specs, fleet, options.mode)
     if not directory.used and options.markets is not None:
         for _ in recording.read(str(options.markets)):
             pass
@@ -102,25 +108,44 @@ def check(options: UpOptions) -> tuple[FleetArgs, list[str]]:
     )
 
 
-def _check_budgets(specs: Sequence[AgentSpec], fleet: Path) -> None:
-    """Refuse agents that are given more than the venue of a new sandbox gives their wallet."""
+def _check_budgets(specs: Sequence[AgentSpec], fleet: Path, mode: str) -> None:
+    """Refuse agents that are given more than their wallet has in a new sandbox or paper account."""
+    funds = paper_settings_from(os.environ).cash
+    if mode == "live":
+        return
+    remedy = ""
+    if mode == "sandbox":
+        funds, whose = FUNDS, "a wallet of the sandbox"
+    else:
+        whose, remedy = "a wallet of paper mode", "; set POLYFLEET_PAPER_CASH"
     given: Counter[str] = Counter()
     for spec in specs:
         given[spec.wallet] += spec.budget_micro
-        if given[spec.wallet] > FUNDS:
+        if given[spec.wallet] > funds:
             raise InvalidInput(
                 f"fleet file {fleet}: agent {spec.id}: budget: the agents of wallet {spec.wallet} are given more than the "
-                f"{text(FUNDS)} pUSD that a wallet of the sandbox has"
+                f"{text(funds)} pUSD that {whose} has{remedy}"
             )
 
 
-def _check_mode(mode: str) -> None:
+def _check_mode(mode: str, data_dir: Path) -> None:
     if mode not in _MODES:
         raise InvalidInput(f"--mode: there is no mode {mode!r}; expected {', '.join(_MODES)}")
-    if mode == "live" and not os.environ.get("POLYGON_WALLET_PRIVATE_KEY"):
-        raise InvalidInput("--mode: live needs a wallet's key; set POLYGON_WALLET_PRIVATE_KEY, or use --mode sandbox")
-    if mode != "sandbox":
-        raise InvalidInput(f"--mode: {mode} is not possible in this version; use --mode sandbox")
+    if mode == "live":
+        check_named(os.environ, data_dir)
+        check_consent(os.environ)
+
+
+def _check_simulation(options: UpOptions) -> None:
+    """Refuse options of the simulated venue where there is none."""
+    given = {
+        "--markets": options.markets is not None,
+        "--start": options.start is not None,
+        "--speed": options.speed is not None,
+        "--seed": bool(options.seed),
+    }
+    if options.mode != "sandbox" and (names := [name for name, used in given.items() if used]):
+        raise InvalidInput(f"{', '.join(names)}: for the sandbox only; --mode {options.mode} has real markets and time")
 
 
 def _check_start(start: str) -> None:

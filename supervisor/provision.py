@@ -2,17 +2,20 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from eth_account import Account
 
 from actors.config import SystemConfig
+from actors.paper.settings import paper_address, paper_settings_from
 from actors.private_file import write_private
-from agents.errors import InvalidInput
+from actors.venue_settings import venue_from
 from agents.ports import Wallet
 from supervisor.data_directory import DataDirectory
 from supervisor.fleet_args import FleetArgs, default_fleet, usable
 from supervisor.fleet_file import read_fleet
+from supervisor.live import check_consent, known_wallets
 from supervisor.log_claim import claim_log, remember_log
 
 
@@ -20,23 +23,28 @@ def provision(args: FleetArgs) -> SystemConfig:
     """Make the data directory and its key files where they are missing, and return the services' configuration.
 
     Raises:
-        InvalidInput: if directory or database cannot be used, the fleet file is wrong, or the mode is not there yet.
+        InvalidInput: if directory or database cannot be used, the fleet file is wrong, or live mode was not asked for twice.
     """
-    if args.mode != "sandbox":
-        raise InvalidInput(f"mode: {args.mode} is not possible in this version; sandbox is")
+    if args.mode == "live":
+        check_consent(os.environ)
     data_dir = usable(args.data_dir)
     fleet = (args.fleet or default_fleet()).resolve()
     names = sorted({spec.wallet for spec in read_fleet(fleet)})
-    _take_database(DataDirectory(data_dir))
+    directory = DataDirectory(data_dir)
+    directory.keep_mode(args.mode)
+    _take_database(directory)
     return SystemConfig(
         data_dir=str(data_dir),
         mode=args.mode,
-        wallets=tuple(_sandbox_wallet(data_dir, name) for name in names),
+        wallets=_wallets(args.mode, data_dir, names),
         markets_file=str(args.markets.resolve()) if args.markets else None,
         start=args.start,
         speed=args.speed,
         seed=args.seed,
         fleet_file=str(fleet),
+        venue=venue_from(os.environ, args.mode),
+        paper=paper_settings_from(os.environ),
+        geoblock=os.environ.get("POLYFLEET_GEOBLOCK_URL", ""),
     )
 
 
@@ -49,6 +57,13 @@ def _take_database(directory: DataDirectory) -> None:
         remember_log(directory, url)
 
 
+def _wallets(mode: str, data_dir: Path, names: Sequence[str]) -> tuple[Wallet, ...]:
+    if mode == "live":
+        return known_wallets(data_dir)
+    wallet = _sandbox_wallet if mode == "sandbox" else _paper_wallet
+    return tuple(wallet(data_dir, name) for name in names)
+
+
 def _sandbox_wallet(data_dir: Path, name: str) -> Wallet:
     """Return a wallet of the simulated venue; its key is made here and worth nothing anywhere else."""
     file = data_dir / "wallets" / f"{name}.json"
@@ -57,3 +72,8 @@ def _sandbox_wallet(data_dir: Path, name: str) -> Wallet:
         account = Account.create()
         write_private(file, json.dumps({"privateKey": account.key.to_0x_hex(), "address": account.address}))
     return Wallet(name, json.loads(file.read_text())["address"], str(file))
+
+
+def _paper_wallet(data_dir: Path, name: str) -> Wallet:
+    """Return a wallet of paper mode, for which there is no key."""
+    return Wallet(name, paper_address(name), "")

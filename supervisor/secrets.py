@@ -7,8 +7,16 @@ from actors.config import SystemConfig
 from actors.private_file import write_private
 from actors.telegram.settings import VARIABLES as TELEGRAM
 
+#: POLYFLEET_VENUE: what `polyfleet sandbox` prints has keys of its wallets beside the addresses.
 _NAMES = frozenset(
-    {"POLYGON_WALLET_PRIVATE_KEY", "TELEGRAM_BOT_TOKEN", "POLYFLEET_API_TOKEN", "POLYFLEET_API_TOKENS", "DATABASE_URL"}
+    {
+        "POLYGON_WALLET_PRIVATE_KEY",
+        "TELEGRAM_BOT_TOKEN",
+        "POLYFLEET_API_TOKEN",
+        "POLYFLEET_API_TOKENS",
+        "DATABASE_URL",
+        "POLYFLEET_VENUE",
+    }
 )
 
 #: Keys of providers end so, whoever they are: OPENAI_API_KEY, TAVILY_API_KEY, NEWS_API_KEY, ANTHROPIC_API_KEY, ...

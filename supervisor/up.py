@@ -14,11 +14,13 @@ import yaml
 from rich.console import Console
 
 from actors.config import SystemConfig
+from actors.venue_settings import as_variables, venue_from
 from agents.errors import PolyfleetError, Unavailable
 from supervisor import errand, farewell, ray_cluster
 from supervisor.api.access import digested
 from supervisor.data_directory import DataDirectory, Run
 from supervisor.fleet_args import FleetArgs
+from supervisor.live import admit
 from supervisor.log_claim import log_url, remember_log
 from supervisor.preflight import UpOptions, check
 from supervisor.secrets import leave_providers, leave_telegram, without_secrets
@@ -32,6 +34,12 @@ _LOOK = 0.25
 #: Settings of the API that bear the seed's names.
 _SEED_SETTINGS = ("FRONTEND_URL", "MAX_TRADE_AMOUNT", "MIN_CONFIDENCE")
 
+_MODES = {
+    "sandbox": "the sandbox: venue, markets and money are simulated",
+    "paper": "paper mode: real prices, simulated orders, fills and money; no order leaves this machine, no key is read",
+    "live": "LIVE mode: real orders with real money, which can be lost",
+}
+
 #: What `/ready` waits for, and the line that tells that it is there.
 _WAITS = {"log": "the log is read", "wallets": "wallets are reconciled with the venue", "agents": "agents were started"}
 
@@ -41,10 +49,11 @@ def up(options: UpOptions) -> int:
 
     Raises:
         InvalidInput: if an option, or a file that it names, is wrong; nothing was started then.
-        Conflict: if a fleet runs on the data directory already.
+        Conflict: if a fleet runs on the data directory already, or paper or live mode is refused.
     """
     args, notes = check(options)
     directory = DataDirectory(args.data_dir)
+    admit(args, new=not directory.used)
     with directory.locked():
         remember_log(directory, log_url(directory))
         fleet = _Fleet(options, args, directory)
@@ -87,8 +96,7 @@ class _Fleet:
         return code
 
     def _start(self) -> None:
-        mode = "the sandbox: venue, markets and money are simulated" if self._args.mode == "sandbox" else self._args.mode
-        out.print(f"polyfleet in {mode}; data in {self._options.data_dir}")
+        out.print(f"polyfleet in {_MODES[self._args.mode]}; data in {self._options.data_dir}")
         environment = self._settings()
         serve_config = self._serve_config()
         address = self._options.address
@@ -117,7 +125,9 @@ class _Fleet:
         names = [name for name in os.environ if name.startswith("POLYFLEET_") or name in _SEED_SETTINGS]
         given = without_secrets({name: os.environ[name] for name in names})
         hosts = os.environ.get("POLYFLEET_ALLOWED_HOSTS", "")
+        venue = venue_from(os.environ, self._args.mode)
         return given | {
+            **(as_variables(venue) if venue else {}),
             **digested(os.environ),
             "POLYFLEET_ALLOWED_HOSTS": ",".join(name for name in (hosts, self._options.host) if name),
         }

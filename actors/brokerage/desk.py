@@ -13,9 +13,9 @@ from actors.brokerage.fills import VenueFill
 from actors.brokerage.notices import order_event, trade_event
 from actors.brokerage.orders import Order
 from actors.brokerage.orders import Orders as Tracked
+from actors.brokerage.venue_session import VenueSession
 from actors.event_source import EventSource
 from actors.follower import Follower
-from actors.polymarket.trading import TradingSession
 from actors.venue_clock import VenueClock
 from agents.approvals import read_approval
 from agents.errors import StaleIncarnation, Unavailable
@@ -64,7 +64,7 @@ class Desk:
         #: Why no order may be placed: the books differ from the venue, or were not compared with it yet.
         self.differing: str | None = f"the books of wallet {wallet.name} have not been compared with the venue yet"
         self._source: EventSource | None = None
-        self._venue: TradingSession | None = None
+        self._venue: VenueSession | None = None
         self._away = "it has not connected yet"
         self._markets: dict[str, Market] = {}
         #: Told of each event that was folded into the books, and with None that they all are others.
@@ -108,13 +108,13 @@ class Desk:
         return self._source
 
     @property
-    def venue(self) -> TradingSession:
+    def venue(self) -> VenueSession:
         """The connection to the venue. Raises Unavailable while there is none."""
         if self._venue is None:
             raise Unavailable(f"{self.name} does not trade now: {self._away}")
         return self._venue
 
-    def connected(self, venue: TradingSession) -> None:
+    def connected(self, venue: VenueSession) -> None:
         """Use this connection from now on."""
         self._venue = venue
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from actors.brokerage.booking import Booking
 from actors.brokerage.desk import Desk
+from actors.brokerage.venue_session import VenueSession
 from actors.polymarket.account import VenueOrder, VenueTrade
-from actors.polymarket.trading import TradingSession
 from agents.errors import PolyfleetError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class UserChannel:
         """Updates that are not booked yet."""
         return self._updates.qsize()
 
-    async def listen(self, session: TradingSession) -> None:
+    async def listen(self, session: VenueSession) -> None:
         """Take in what the channel says, over a new connection whenever it has gone silent.
 
         Raises:
@@ -55,7 +55,7 @@ class UserChannel:
             if isinstance(ended, Exception):
                 raise ended
 
-    async def _take(self, session: TradingSession) -> None:
+    async def _take(self, session: VenueSession) -> None:
         async for update in session.updates():
             self._told[told_by(update)] = None
             if len(self._told) > _REMEMBERED:

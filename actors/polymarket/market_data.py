@@ -49,6 +49,10 @@ class MarketData:
         """Close the connections."""
         await self._http.aclose()
 
+    async def time(self) -> int:
+        """Return the venue's wall time in epoch seconds."""
+        return int(await self._get(self._endpoints.clob_url, "/time", {}))
+
     async def open_markets(self, limit: int | None = None) -> list[Listing]:
         """Return the markets that are open, all of them or those `limit` with the most trading of the day."""
         found: list[Listing] = []

@@ -270,11 +270,14 @@ class PriceChanges:
 
 @dataclass(frozen=True, slots=True)
 class LastTrade:
-    """The price of a trade."""
+    """A trade as its taker made it; side and size are None and 0, and `tx_hash` empty, where the venue does not say them."""
 
     condition_id: str
     token_id: str
     price: Micro
+    side: Side | None = None
+    size: Micro = 0
+    tx_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +350,14 @@ def _frame(row: Mapping[str, Any]) -> Frame | None:
         case "price_change":
             return _price_changes(row)
         case "last_trade_price":
-            return LastTrade(str(row["market"]), str(row["asset_id"]), amount(row["price"]))
+            return LastTrade(
+                str(row["market"]),
+                str(row["asset_id"]),
+                amount(row["price"]),
+                Side(str(row["side"]).upper()) if row.get("side") else None,
+                optional_amount(row.get("size")) or 0,
+                str(row.get("transaction_hash") or ""),
+            )
         case "tick_size_change":
             return TickChange(str(row["market"]), str(row["asset_id"]), amount(row["new_tick_size"]))
         case "new_market":

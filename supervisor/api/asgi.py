@@ -37,7 +37,8 @@ from supervisor.api.wallet_routes import wallet_routes
 
 _ABOUT = """Runs many Polymarket trading agents at once.
 
-In sandbox mode the venue, its prices and its money are simulated. Trading can lose money.
+In sandbox mode the venue, its prices and its money are simulated; in paper mode orders, fills and money are.
+Trading can lose money.
 """
 
 

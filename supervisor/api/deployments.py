@@ -16,6 +16,7 @@ from actors.config import SystemConfig
 from actors.follower import Follower
 from actors.telegram.settings import keep_token
 from actors.venue_location import locate
+from actors.venue_settings import venue_from
 from agents.events import Event
 from supervisor.fleet_args import FleetArgs
 from supervisor.provision import provision
@@ -116,4 +117,5 @@ def hub(args: dict[str, Any]) -> serve.Application:
 
 def dashboard(args: FleetArgs) -> serve.Application:
     """Build the dashboard. What it is told is that of the REST application, which makes the fleet."""
-    return serve.deployment(name="dashboard")(DashboardReplica).bind(SystemConfig(str(args.data_dir.absolute()), args.mode))
+    config = SystemConfig(str(args.data_dir.absolute()), args.mode, venue=venue_from(os.environ, args.mode))
+    return serve.deployment(name="dashboard")(DashboardReplica).bind(config)

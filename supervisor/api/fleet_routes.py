@@ -18,6 +18,8 @@ from supervisor.api.strict_json import StrictRoute
 
 #: Seconds that the comparison with the venue may take.
 _CHECK_TIMEOUT = 9.5
+#: Seconds that the look at hosts and accounts may take.
+_EXAMINATION_TIMEOUT = 25.0
 
 
 class Markets(TypedDict):
@@ -55,6 +57,23 @@ class LedgerCheck(TypedDict):
 
     ok: bool
     wallets: list[WalletCheck]
+
+
+class Finding(TypedDict):
+    """One look at what must be right for trading; `remedy` says what to do where it is not."""
+
+    wallet: str
+    what: str
+    ok: bool
+    sentence: str
+    remedy: str
+
+
+class Examination(TypedDict):
+    """All of them."""
+
+    ok: bool
+    findings: list[Finding]
 
 
 class Scores(TypedDict):
@@ -120,14 +139,30 @@ def _view_routes(router: APIRouter, context: FleetContext) -> None:
     @router.get("/api/ledger/check", response_model=LedgerCheck)
     async def check() -> dict[str, Any]:
         """Compare the books with the venue at one cut; what is in flight is pending, not different."""
-        state = context.state
-        wallets = sorted({*state.addresses, *(record.spec.wallet for record in state.agents.values())})
+        wallets = _wallets(context)
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT):
                 found = await asyncio.gather(*(context.broker_of(wallet).check() for wallet in wallets))
         except TimeoutError:
             raise Unavailable(f"The books could not be compared with the venue within {_CHECK_TIMEOUT:g} s") from None
         return {"ok": not any(wallet["differences"] for wallet in found), "wallets": found}
+
+    @router.get("/api/checks", response_model=Examination)
+    async def examine() -> dict[str, Any]:
+        """Look at what must be right for trading: hosts, place, clock, account and money, for each wallet. Changes nothing."""
+        wallets = _wallets(context)
+        try:
+            async with asyncio.timeout(_EXAMINATION_TIMEOUT):
+                found = await asyncio.gather(*(context.broker_of(wallet).examine() for wallet in wallets))
+        except TimeoutError:
+            raise Unavailable(f"The venue could not be looked at within {_EXAMINATION_TIMEOUT:g} s") from None
+        findings = [{"wallet": wallet} | each for wallet, many in zip(wallets, found, strict=True) for each in many]
+        return {"ok": all(finding["ok"] for finding in findings), "findings": findings}
+
+
+def _wallets(context: FleetContext) -> list[str]:
+    state = context.state
+    return sorted({*state.addresses, *(record.spec.wallet for record in state.agents.values())})
 
 
 def _market_routes(router: APIRouter, context: FleetContext) -> None:

@@ -12,7 +12,7 @@ from supervisor.api.agent_views import AgentFacts, Fleet
 from supervisor.api.approval_routes import Approvals, Decided
 from supervisor.api.book_views import Portfolio, Position, Sums
 from supervisor.api.equity_views import EquityCurve
-from supervisor.api.fleet_routes import Halted, LedgerCheck, Markets, Reloaded, Scores
+from supervisor.api.fleet_routes import Examination, Halted, LedgerCheck, Markets, Reloaded, Scores
 from supervisor.api.log_routes import LoggedEvent, Logs, Published
 from supervisor.api.market_views import MarketBook
 from supervisor.api.order_routes import Cancelled
@@ -30,6 +30,7 @@ __all__ = [
     "Decided",
     "Deleted",
     "EquityCurve",
+    "Examination",
     "Fleet",
     "Halted",
     "Health",

@@ -225,6 +225,11 @@ def adjust(
     return Call("POST", f"/api/wallets/{quote(wallet, safe='')}/adjust", body=body)
 
 
+def examine() -> Call[answers.Examination]:
+    """Look at hosts, place, clock, accounts and money. Raises Unavailable if that takes too long."""
+    return Call("GET", "/api/checks")
+
+
 def kill_switch(reason: str, *, flatten: bool = False) -> Call[answers.Halted]:
     """Stop all trading and cancel all orders; with `flatten` sell out too. Raises InvalidInput."""
     return Call("POST", "/api/fleet/kill-switch", body={"reason": reason, "flatten": flatten})

@@ -89,6 +89,7 @@ class Routes:
     market = Route(calls.market)
     ledger_check = Route(calls.ledger_check)
     adjust = Route(calls.adjust)
+    examine = Route(calls.examine)
     kill_switch = Route(calls.kill_switch)
     lift = Route(calls.lift)
     cancel_orders = Route(calls.cancel_orders)

@@ -38,6 +38,21 @@ def test_live_without_a_key(data: list[str]) -> None:
     assert "POLYGON_WALLET_PRIVATE_KEY" in refused("--mode", "live", *data, POLYGON_WALLET_PRIVATE_KEY="")
 
 
+def test_live_is_asked_for_twice(data: list[str]) -> None:
+    sentence = refused("--mode", "live", *data, POLYGON_WALLET_PRIVATE_KEY="0x" + "1" * 64, POLYFLEET_LIVE="")
+    assert "set POLYFLEET_LIVE=yes-with-real-money too if you mean it" in sentence
+
+
+@pytest.mark.parametrize("option", [("--markets", "x.gz"), ("--start", "2025-11-20"), ("--speed", "3"), ("--seed", "7")])
+def test_options_of_the_simulation_where_there_is_none(data: list[str], option: tuple[str, str]) -> None:
+    assert refused("--mode", "paper", *option, *data).startswith(f"{option[0]}: for the sandbox only")
+
+
+def test_half_a_venue(data: list[str]) -> None:
+    sentence = refused("--mode", "paper", *data, POLYFLEET_CLOB_URL="http://127.0.0.1:9")
+    assert sentence.startswith("POLYFLEET_GAMMA_URL, POLYFLEET_DATA_URL, POLYFLEET_MARKET_WS_URL: not set")
+
+
 def test_an_unknown_option_and_a_value_of_the_wrong_type(data: list[str]) -> None:
     assert "--sped" in refused("--sped", "3", *data)
     assert "--port" in refused("--port", "many")

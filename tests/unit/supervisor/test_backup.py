@@ -1,6 +1,7 @@
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.ledger import LedgerService
+from actors.paper.exchange import PaperExchange
 from actors.sandbox.store import Store
 from actors.system import SystemConfig
 from agents.errors import Conflict, InvalidInput
@@ -194,3 +196,25 @@ async def test_backup_refuses_where_there_is_nothing_or_no_place(
         backup(tmp_path / "taken", fleet)
     with pytest.raises(InvalidInput, match="nowhere/file cannot be written: No such file or directory"):
         backup(tmp_path / "nowhere" / "file", fleet)
+
+
+async def test_a_paper_account_is_in_it_and_no_real_key(tmp_path: Path) -> None:
+    path = tmp_path / "fleet"
+    (path / "wallets").mkdir(parents=True)
+    (path / "wallets" / "main.json").write_text("a real key")
+    (path / "live_wallets.json").write_text("[]")
+    DataDirectory(path).keep_mode("paper")
+    account = PaperExchange(str(path / "paper" / "main"), "0x1", 70, wall=time.time, monotonic=time.monotonic)
+    ledger = await fill(path)
+    try:
+        backup(tmp_path / "backup", path)
+    finally:
+        await ledger.stop()
+        account.close()
+    assert b"a real key" not in (tmp_path / "backup").read_bytes()
+    restore(tmp_path / "backup", tmp_path / "again")
+    assert DataDirectory(tmp_path / "again").mode == "paper"
+    again = PaperExchange(str(tmp_path / "again" / "paper" / "main"), "0x1", 5, wall=time.time, monotonic=time.monotonic)
+    assert again.cash() == 70
+    again.close()
+    assert not (tmp_path / "again" / "wallets").exists()

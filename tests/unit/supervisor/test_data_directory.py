@@ -57,8 +57,19 @@ def test_a_new_fleet_gets_a_key_for_every_wallet_that_its_agents_use_and_keeps_i
     assert "privateKey" not in repr(first)
 
 
-def test_a_mode_that_is_still_to_come_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="mode: paper is not possible in this version"):
+def test_a_directory_keeps_to_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYGON_WALLET_PRIVATE_KEY", "0x" + "1" * 64)
+    config = provision(FleetArgs(data_dir=tmp_path, mode="paper"))
+    assert [(wallet.name, wallet.key_file) for wallet in config.wallets] == [("main", "")]
+    assert not any("wallet" in file.name for file in tmp_path.iterdir()), "no key is made, and none is kept"
+    assert provision(FleetArgs(data_dir=tmp_path, mode="paper")).wallets == config.wallets
+    with pytest.raises(InvalidInput, match="trades in paper mode; give the sandbox one another --data-dir"):
+        provision(FleetArgs(data_dir=tmp_path))
+
+
+def test_a_directory_of_before_there_were_modes_is_the_sandboxs(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").touch()
+    with pytest.raises(InvalidInput, match="trades in sandbox mode"):
         provision(FleetArgs(data_dir=tmp_path, mode="paper"))
 
 

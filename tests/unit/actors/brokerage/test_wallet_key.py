@@ -22,6 +22,8 @@ def wallet(path: Path, content: str, mode: int = 0o600) -> Wallet:
 
 def test_a_private_file_with_the_wallets_key_is_read(tmp_path: Path) -> None:
     assert read_key(wallet(tmp_path, json.dumps({"privateKey": KEY, "address": ADDRESS.lower()}))) == KEY
+    assert read_key(wallet(tmp_path, json.dumps({"privateKey": KEY}))) == KEY
+    assert read_key(wallet(tmp_path, KEY.removeprefix("0x") + "\n")) == KEY
 
 
 @pytest.mark.parametrize(
@@ -29,8 +31,9 @@ def test_a_private_file_with_the_wallets_key_is_read(tmp_path: Path) -> None:
     [
         (json.dumps({"privateKey": KEY, "address": ADDRESS}), 0o640, "is open to others; make it 0600"),
         (json.dumps({"privateKey": KEY, "address": ADDRESS}), 0o604, "is open to others; make it 0600"),
-        (json.dumps({"privateKey": KEY}), 0o600, "is not {privateKey, address} as JSON"),
-        (KEY, 0o600, "is not {privateKey, address} as JSON"),
+        (json.dumps({"key": KEY}), 0o600, "holds neither a private key nor {privateKey, address} as JSON"),
+        (json.dumps([KEY]), 0o600, "holds neither a private key"),
+        (KEY + "0", 0o600, "holds neither a private key"),
         (json.dumps({"privateKey": KEY, "address": "0x1"}), 0o600, f"is for 0x1, and wallet main is {ADDRESS}"),
     ],
 )

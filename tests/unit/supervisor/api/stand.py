@@ -330,6 +330,7 @@ class BrokerStand:
 
     def __init__(self) -> None:
         self.differences: list[dict[str, Any]] = []
+        self.findings: list[dict[str, Any]] = [{"what": "CLOB answers", "ok": True, "sentence": "CLOB answers", "remedy": ""}]
         self.blocked: str | None = None
         self.adjusted: list[tuple[Micro, dict[str, Micro], str, str | None]] = []
         #: Ids of resting orders with their agents and markets.
@@ -350,6 +351,9 @@ class BrokerStand:
 
     async def cancel_all(self) -> int:
         return await self.cancel()
+
+    async def examine(self) -> list[dict[str, Any]]:
+        return self.findings
 
     async def check(self) -> dict[str, Any]:
         return {

@@ -155,6 +155,15 @@ async def test_the_books_are_compared_with_the_venue(api: Api, stand: Stand, con
     assert (answer["ok"], answer["wallets"][0]["differences"]) == (False, [{"tokenId": "101", "venue": "5", "ledger": "4"}])
 
 
+async def test_what_must_be_right_for_trading_is_told(api: Api, stand: Stand, context: FleetContext) -> None:
+    await trade(stand, context)
+    [found] = stand.brokers["main"].findings
+    assert (await api.get("/api/checks")).json() == {"ok": True, "findings": [{"wallet": "main"} | found]}
+    stand.brokers["main"].findings = [found | {"ok": False, "remedy": "set it by NTP"}]
+    answer = (await api.get("/api/checks")).json()
+    assert (answer["ok"], answer["findings"][0]["remedy"]) == (False, "set it by NTP")
+
+
 async def test_a_comparison_that_takes_too_long_is_given_up(
     api: Api, stand: Stand, context: FleetContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ GET /api/portfolio/trades.csv
 GET /api/scores
 GET /api/ledger/check
 POST /api/wallets/{wallet}/adjust
+GET /api/checks
 POST /api/notifications
 GET /ready
 GET /metrics
