@@ -15,7 +15,7 @@ from actors.brokerage.breakers import Breakers
 from actors.brokerage.check import Check
 from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
-from actors.brokerage.heartbeat import Heartbeat, heartbeat_from
+from actors.brokerage.heartbeat import Heartbeat
 from actors.brokerage.limits import Limits
 from actors.brokerage.payouts import Payouts
 from actors.brokerage.quotes import Quotes
@@ -29,6 +29,7 @@ from actors.brokerage.wallet_key import read_key
 from actors.brokerage.watch import Watch
 from actors.polymarket.server_time import ServerTime
 from actors.polymarket.trading import SignedOut
+from actors.settings import heartbeat_from
 from actors.system import SystemConfig
 from actors.venue_location import locate
 from agents.errors import PolyfleetError, Unavailable, VenueRefused, VenueUnknown

@@ -1,5 +1,6 @@
 """Numbers among the settings of an environment."""
 
+import os
 from collections.abc import Mapping
 
 from agents.errors import InvalidInput
@@ -23,3 +24,11 @@ def number_setting(environment: Mapping[str, str], name: str, default: float, le
         return number
     expected = f"at least {least:g}" if most is None else f"from {least:g} to {most:g}"
     raise InvalidInput(f"{name}: {text!r} is not possible; expected a number{', ' if most is None else ' '}{expected}")
+
+
+def heartbeat_from(environment: Mapping[str, str] = os.environ) -> bool:
+    """Read POLYFLEET_HEARTBEAT: on, which is the default, or off. Raises InvalidInput."""
+    said = (environment.get("POLYFLEET_HEARTBEAT") or "on").strip().lower()
+    if said not in ("on", "off"):
+        raise InvalidInput(f"POLYFLEET_HEARTBEAT: {said!r} is not possible; expected on or off")
+    return said == "on"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.brokerage.heartbeat import heartbeat_from
 from actors.forecasting.settings import llm_settings_from
 from actors.ledger.retention import retention_from
 from actors.paper.settings import paper_settings_from
 from actors.sandbox import recorded_world, recording
 from actors.sandbox.service import FUNDS
+from actors.settings import heartbeat_from
 from actors.storage.engine import shown
 from actors.telegram.settings import telegram_settings_from
 from actors.venue_settings import venue_from

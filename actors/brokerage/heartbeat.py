@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-import os
 import time
-from collections.abc import Mapping
 
 from actors.brokerage.desk import Desk
 from actors.brokerage.orders import Order
 from actors.polymarket.trading import OtherHeartbeat
-from agents.errors import InvalidInput, PolyfleetError
+from agents.errors import PolyfleetError
 from agents.events import Type
 from agents.orders import OrderStatus
 
@@ -22,14 +20,6 @@ S = OrderStatus
 EVERY, _RETRY = 3.0, 1.0
 
 _RESTING = (S.LIVE, S.PARTIALLY_FILLED)
-
-
-def heartbeat_from(environment: Mapping[str, str] = os.environ) -> bool:
-    """Read POLYFLEET_HEARTBEAT: on, which is the default, or off. Raises InvalidInput."""
-    said = (environment.get("POLYFLEET_HEARTBEAT") or "on").strip().lower()
-    if said not in ("on", "off"):
-        raise InvalidInput(f"POLYFLEET_HEARTBEAT: {said!r} is not possible; expected on or off")
-    return said == "on"
 
 
 class Heartbeat:

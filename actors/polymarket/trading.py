@@ -33,9 +33,9 @@ from agents.errors import Unavailable, VenueBusy, VenueRefused, VenueUnknown
 from agents.money import Micro, micro
 from agents.ports import Endpoints
 
-#: The most orders that one request may place, and cancel.
+#: The most orders that one request may place; and cancel: it takes more, but a signer's bucket of cancels holds 120.
 PLACE_BATCH = 15
-_CANCEL_BATCH = 1000
+_CANCEL_BATCH = 100
 
 #: The status with which the venue answers while its engine restarts.
 _TOO_EARLY = 425

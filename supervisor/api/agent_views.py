@@ -1,6 +1,7 @@
 """Agents and the fleet as clients see them, made from the folded log by pure functions. Times are epoch milliseconds."""
 
 from typing import Annotated, cast
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -194,7 +195,7 @@ def fleet(state: FleetState, mode: str, venue: Endpoints | None, *, supervised: 
         "services": [
             {"name": name, "state": service.state, "restarts": service.restarts} for name, service in sorted(services.items())
         ],
-        "venue": cast(Venue, venue.addresses()) if venue else None,
+        "venue": _shown(venue) if venue else None,
     }
 
 
@@ -219,6 +220,15 @@ def sell_outs(state: FleetState) -> list[SellOut] | None:
         }
         for wallet, sell_out in sorted(state.sell_outs.items())
     ]
+
+
+def _shown(venue: Endpoints) -> Venue:
+    """Return a venue's addresses; of a node that is no simulation only the host, as its path may hold an API key."""
+    found = venue.addresses()
+    if not venue.simulated:
+        node = urlsplit(found["rpcUrl"])
+        found["rpcUrl"] = f"{node.scheme}://{node.netloc.rpartition('@')[2]}"
+    return cast(Venue, found)
 
 
 def _uptime(record: AgentRecord, now: int) -> int:

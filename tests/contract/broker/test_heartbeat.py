@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from actors.brokerage import heartbeat
-from actors.brokerage.heartbeat import heartbeat_from
 from actors.sandbox import heartbeats
 from actors.sandbox.exchange import Exchange
+from actors.settings import heartbeat_from
 from agents.errors import InvalidInput, VenueUnknown
 from agents.events import Type
 from agents.money import ONE

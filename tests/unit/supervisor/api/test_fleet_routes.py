@@ -1,17 +1,20 @@
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from agents.events import Type
 from agents.facts import deposit_data, stuck_data
+from agents.fleet import FleetState
 from agents.money import ONE
 from agents.sell_out import Left, SellOut, sell_out_data
 from agents.spec import AgentState
+from supervisor.api import agent_views
 from supervisor.api.access import Access
 from supervisor.api.asgi import rest_app
 from supervisor.api.context import FleetContext
-from tests.unit.supervisor.api.stand import NOW, AgentStand, Stand, lifespan
+from tests.unit.supervisor.api.stand import NOW, VENUE, AgentStand, Stand, lifespan
 
 Api = httpx.AsyncClient
 
@@ -144,6 +147,13 @@ async def test_markets_are_listed_and_found_by_any_of_their_names(api: Api) -> N
         assert found["prices"] == [{"timestamp": NOW - 60_000, "price": "0.4"}]
     answer = await api.get("/api/markets/nowhere")
     assert (answer.status_code, answer.json()) == (404, {"error": "There is no market 'nowhere'; GET /api/markets lists them"})
+
+
+def test_the_key_of_a_real_node_is_not_shown() -> None:
+    real = replace(VENUE, rpc_url="https://me:secret@node.example:8545/v2/secret?key=secret", simulated=False)
+    shown = agent_views.fleet(FleetState(), "live", real, supervised=True)["venue"]
+    assert shown is not None
+    assert shown["rpcUrl"] == "https://node.example:8545"
 
 
 async def test_the_books_are_compared_with_the_venue(api: Api, stand: Stand, context: FleetContext) -> None:
