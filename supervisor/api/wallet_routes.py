@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from agents.errors import NotFound
@@ -12,13 +12,9 @@ from supervisor.api.context import FleetContext
 from supervisor.api.market_views import Exact
 from supervisor.api.strict_json import StrictRoute
 
-
-def _exact(value: str) -> str:
-    micro(value)
-    return value
-
-
-Amount = Annotated[str, AfterValidator(_exact), Field(max_length=40, description="A decimal number with at most six decimals.")]
+Amount = Annotated[
+    str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$", description="A decimal number with at most six decimals.")
+]
 
 
 class Adjustment(BaseModel):
