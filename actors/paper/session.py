@@ -24,7 +24,7 @@ from actors.polymarket.market_data import MarketData
 from actors.polymarket.schema import BookFrame, Frame, LastTrade, PriceChanges, Resolved
 from actors.polymarket.signing import Signed, Ticket
 from actors.polymarket.stream import MarketStream
-from actors.polymarket.trading import OtherHeartbeat, Reply
+from actors.polymarket.trading import DUPLICATE, OtherHeartbeat, Reply
 from actors.sandbox.api import order_objects
 from actors.sandbox.records import Change, NewOrder, OrderUpdated, Refused, TradeRecord, TradeUpdated
 from agents.errors import PolyfleetError, Unavailable, VenueRefused, VenueUnknown
@@ -53,6 +53,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except Refused as refusal:
+        if DUPLICATE in refusal.message:
+            raise VenueUnknown(f"the order was there before: {refusal.message}") from refusal
         raise VenueRefused(refusal.message) from refusal
 
 

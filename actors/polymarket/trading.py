@@ -41,7 +41,7 @@ _CANCEL_BATCH = 100
 _TOO_EARLY = 425
 
 #: What it says of an order that it has had before, and of one that it lost track of.
-_DUPLICATE = "Duplicated"
+DUPLICATE = "Duplicated"
 _TIMED_OUT = "timed out"
 
 #: Failures before a request left this machine.
@@ -136,7 +136,7 @@ class TradingSession:
             with _translated("placing an order"):
                 reply = await self._client.post_order(signing.decode(payload))
         except VenueRefused as error:
-            if _DUPLICATE in str(error):
+            if DUPLICATE in str(error):
                 raise VenueUnknown(f"the venue has had the order before: {error}") from error
             raise
         outcome = _outcome(reply)
@@ -263,7 +263,7 @@ def _outcome(reply: OrderResponse) -> Reply | VenueRefused | VenueUnknown:
         return Reply(str(reply.order_id), reply.status, reply.trade_ids)
     if reply.code == "unmatched":
         return VenueUnknown(f"the venue says that an order is unmatched: {reply.message}")
-    if _DUPLICATE in reply.message or _TIMED_OUT in reply.message:
+    if DUPLICATE in reply.message or _TIMED_OUT in reply.message:
         return VenueUnknown(f"the venue does not say what it did with the order: {reply.message}")
     return VenueBusy(reply.message) if reply.code == "post_only_mode" else VenueRefused(reply.message)
 

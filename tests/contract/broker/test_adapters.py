@@ -16,7 +16,7 @@ from actors.polymarket.account import VenueTrade
 from actors.polymarket.signing import Ticket
 from actors.polymarket.trading import OtherHeartbeat, TradingSession
 from actors.sandbox.records import MarketRecord
-from agents.errors import VenueRefused
+from agents.errors import VenueRefused, VenueUnknown
 from agents.model import Side, TimeInForce
 from agents.money import ONE, micro, notional
 from tests.contract.broker.fleet import until
@@ -144,7 +144,7 @@ async def test_a_price_off_the_grid_and_a_size_below_the_least_are_refused(sessi
 async def test_an_order_is_taken_once(session: VenueSession, market: MarketRecord) -> None:
     signed = await session.sign(ticket(market, Side.BUY, "0.4", "10", "QUOTE"))
     await session.post(signed.payload)
-    with pytest.raises(VenueRefused, match="Duplicated"):
+    with pytest.raises(VenueUnknown, match="Duplicated"):
         await session.post(signed.payload)
     assert len(await session.open_orders()) == 1
 
