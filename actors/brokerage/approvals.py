@@ -118,6 +118,7 @@ class Approvals:
         """Send an order; return why it was not placed, or None."""
         desk, entry, agent_id = self._desk, self._entry, order.agent_id or ""
         payload = await self._payload(order)
+        await entry.limits.inform(order.market.condition_id)
         await desk.gate.wait()
         with desk.working():
             async with desk.lock(agent_id):

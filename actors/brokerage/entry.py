@@ -43,7 +43,7 @@ class Entry:
     def __init__(self, desk: Desk, booking: Booking, limits: Limits, breakers: Breakers) -> None:
         self._desk = desk
         self._booking = booking
-        self._limits = limits
+        self.limits = limits
         self.cancelling = Cancelling(desk, booking)
         self._delivery = Delivery(desk, booking, self.cancelling, breakers)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -156,13 +156,13 @@ class Entry:
             if fresh:
                 if reason := stopped():
                     raise Unavailable(reason)
-                checked = [await self._limits.checked(intent) for intent in fresh.values()]
+                checked = [await self.limits.checked(intent) for intent in fresh.values()]
                 await desk.gate.wait()
                 with desk.working():
                     async with desk.lock(agent_id):
                         orders, signed, seq = await self._store(agent_id, checked, outcomes, asked)
                     for order in orders:
-                        if reason := await self._limits.overrun(order, seq):
+                        if reason := await self.limits.overrun(order, seq):
                             await self._booking.end(order, S.REJECTED, f"it was not sent: {reason}")
                             order.posting = False
                 await self.send({order.id: signed[order.id] for order in orders if order.posting}, stopped)
@@ -201,7 +201,7 @@ class Entry:
                 continue
             desk.learn(order.market)
             desk.orders.add(order)
-            self._limits.note(agent_id)
+            self.limits.note(agent_id)
             orders.append(order)
             signed[order.id] = payload
         if not orders:
@@ -260,7 +260,7 @@ class Entry:
         """Return the groups of which a leg is beyond a limit if those before it are placed: none of them is begun then."""
         beyond: dict[str, str] = {}
         before: defaultdict[str, list[Commitment]] = defaultdict(list)
-        for intent in [await self._limits.checked(intent) for intent in intents if intent.decision.group]:
+        for intent in [await self.limits.checked(intent) for intent in intents if intent.decision.group]:
             group, decision = intent.decision.group, intent.decision
             if group in beyond or self._desk.orders.outcome(intent.id):
                 continue
@@ -269,7 +269,7 @@ class Entry:
             except InvalidInput as error:
                 beyond[group] = str(error)
                 continue
-            if refusal := self._limits.refusal(order, agent_id, decision.confidence, before[group]):
+            if refusal := self.limits.refusal(order, agent_id, decision.confidence, before[group]):
                 beyond[group] = str(refusal)
             before[group].append(Commitment(self._desk.wallet.name, agent_id, Place.of(order.market), order.may_cost))
         return beyond
@@ -285,7 +285,7 @@ class Entry:
             free = desk.free_shares(agent_id, order.token_id)
             if order.size > free:
                 return f"it sells {text(order.size)} shares, and the agent has {text(max(free, 0))} free"
-        if refusal := self._limits.refusal(order, agent_id, confidence):
+        if refusal := self.limits.refusal(order, agent_id, confidence):
             return str(refusal)
         return desk.orders.crossing(order.market, order.token_id, order.side, order.price)
 

@@ -77,12 +77,15 @@ class Limits:
         )
         return refusal(proposal, situation)
 
+    async def inform(self, condition_id: str) -> None:
+        """Have a market at hand for `refusal`. Without the feed nothing is bought; what is held can still be sold."""
+        with suppress(Unavailable):
+            await self.quotes.ask(condition_id)
+
     async def checked(self, intent: Intent) -> Intent:
         """Return an intent whose market is as the feed knows it, for which an agent's word is not taken."""
         condition_id = intent.decision.market.condition_id
-        with suppress(Unavailable):
-            # Without the feed nothing is bought; what is held can still be sold.
-            await self.quotes.ask(condition_id)
+        await self.inform(condition_id)
         view = self.quotes.view(condition_id)
         return replace(intent, decision=replace(intent.decision, market=view.market)) if view else intent
 

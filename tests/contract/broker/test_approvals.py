@@ -132,7 +132,8 @@ async def test_it_outlives_a_broker_and_one_that_died_over_it_sends_nothing_twic
 
     venue.post = die
     deciding = asyncio.create_task(decide(fleet, approval_id))
-    await sent.wait()
+    await asyncio.wait({deciding, asyncio.create_task(sent.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    assert not deciding.done(), deciding.exception()
     await fleet.restart()
     deciding.cancel()
     await until(lambda: fleet.filled("a", market.tokens[0], 20 * ONE))

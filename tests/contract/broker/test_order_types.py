@@ -137,7 +137,7 @@ async def test_a_tick_that_changes_after_the_decision_moves_the_price_and_fails_
     change_tick(fleet, record.condition_id, 10_000)
 
     async def seen() -> bool:
-        view = fleet.broker._entry._limits.quotes.view(record.condition_id)
+        view = fleet.broker._entry.limits.quotes.view(record.condition_id)
         return view is not None and view.market.tick == 10_000
 
     await until(seen)
