@@ -103,8 +103,7 @@ class Delivery:
         if not wanted:
             return [], 0.0
         with desk.working():
-            outcomes = await self._posted([parcel.payload for parcel in wanted])
-            for parcel, outcome in zip(wanted, outcomes, strict=True):
+            for parcel, outcome in zip(wanted, await self._sent(wanted), strict=True):
                 parcel.order.sent = desk.wall()
                 if isinstance(outcome, Reply):
                     answers.create_task(self._answered(parcel.order, outcome))
@@ -112,6 +111,12 @@ class Delivery:
                     again.append(parcel)
                     wait = max(wait, outcome.retry_after if isinstance(outcome, VenueBusy) else 0.0)
         return again, wait
+
+    async def _sent(self, parcels: Sequence[_Parcel]) -> Sequence[_Outcome]:
+        """Send orders together the first time, then one by one: several may be more than a bucket of the venue holds."""
+        if not any(parcel.reason for parcel in parcels):
+            return await self._posted([parcel.payload for parcel in parcels])
+        return [outcome for parcel in parcels for outcome in await self._posted([parcel.payload])]
 
     async def _posted(self, payloads: Sequence[bytes]) -> Sequence[_Outcome]:
         try:

@@ -15,7 +15,7 @@ from agents.model import Account, Decision, Market, Side, View
 from agents.money import ONE, micro
 from agents.ports import Placed
 from agents.spec import AgentSpec, AgentState
-from tests.contract.broker.fleet import Fleet, until
+from tests.contract.broker.fleet import FREE, Fleet, until
 from tests.contract.broker.rival import Rival, fee_of
 
 WHO = "token admin"
@@ -222,6 +222,8 @@ async def test_the_legs_of_a_trade_wait_together_and_are_sent_in_order(fleet: Fl
     [approval_id] = set(await waiting(fleet))
     assert [placed.status for placed in await decide(fleet, approval_id)] == ["matched", "matched"]
     # A leg for which there is no cash takes the one that waits before it along.
+    seq = await fleet.change_agent("a", "updated", "1000", approval=True, risk=FREE["risk"] | {"maxExposure": "off"})
+    assert await fleet.broker._desk.follower.reached(seq, 5.0)
     legs = [fleet.intent(each, "buy", "0.5", size, group="h") for each, size in ((market, "10"), (other, "3000"))]
     assert [placed.status for placed in await fleet.place("a", *legs)] == ["intended", "rejected"]
     assert await waiting(fleet) == []
