@@ -82,6 +82,7 @@ async def test_a_killed_broker_goes_on_with_what_it_had(served: Served, paper: P
     wish = asyncio.create_task(paper.place("a", paper.intent(market, "buy", "0.5", "8")))
     trades = paper.broker._desk.venue.trades
     while not await trades():
+        assert not wish.done(), wish.result()
         await asyncio.sleep(0)
     await paper.restart()
     wish.cancel()
