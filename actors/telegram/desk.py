@@ -218,6 +218,8 @@ class Desk:
             return Answer("There is no such action.")
         seq = await self._with.supervisor.control(agent_id, action)
         await self._audit(f"{action} {agent_id}")
+        # As after any control call: who reads what was done, wherever, sees it.
+        await self._with.ledger.barrier(seq)
         await self._with.follower.reached(seq, _SOON)
         return answers.agent(self._state, agent_id, role, self._with.timing.now())
 

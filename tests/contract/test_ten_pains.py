@@ -10,6 +10,8 @@ import pytest
 
 _BROKER, _SANDBOX, _WIRE = "tests.contract.broker", "tests.contract.sandbox", "tests.unit.actors.polymarket"
 
+_LIVE = "tests.contract.live.test_examination"
+
 PAINS = {
     "1 sockets that freeze silently, and resolutions that are not announced": (
         "tests.contract.feed.test_market_feed:test_a_frozen_market_socket_is_noticed_by_its_age_and_replaced",
@@ -18,6 +20,10 @@ PAINS = {
     ),
     "2 authentication and wallet types": (
         f"{_BROKER}.test_faults:test_revoked_keys_are_derived_again_and_fills_of_older_orders_are_booked",
+        f"{_LIVE}:test_a_wallet_of_somebody_else",
+        f"{_LIVE}:test_a_wallet_that_was_never_opened",
+        f"{_LIVE}:test_a_wallet_that_allowed_nothing",
+        f"{_LIVE}:test_every_kind_of_wallet_trades_with_its_own_cash",
         "tests.unit.actors.brokerage.test_wallet_key:test_any_other_file_is_refused_and_its_content_is_not_told",
     ),
     "3 breaking migrations": (
@@ -26,7 +32,7 @@ PAINS = {
         f"{_WIRE}.test_frames:test_both_shapes_of_a_price_change_are_read",
     ),
     "4 precision and rounding of amounts": (
-        "tests.unit.actors.brokerage.test_ticket:test_signed_amounts_are_what_the_venue_takes",
+        "tests.unit.actors.brokerage.test_ticket:test_signed_amounts_are_price_and_size_exactly_and_never_worse_than_decided",
         f"{_BROKER}.test_faults:test_a_finer_tick_is_used_and_an_order_on_the_old_grid_is_refused_or_put_on_the_new_one",
     ),
     "5 clients that block, and time-outs": (
@@ -44,6 +50,8 @@ PAINS = {
     ),
     "8 redemption": (f"{_BROKER}.test_recovery:test_a_resolved_market_is_paid_out_to_those_who_held_it",),
     "9 Cloudflare and geoblocks": (
+        f"{_LIVE}:test_a_place_where_the_venue_takes_no_orders",
+        f"{_LIVE}:test_a_guard_that_blocks_this_network",
         f"{_BROKER}.test_faults:test_an_order_that_the_venue_does_not_take_ends_and_holds_nothing_back",
         f"{_SANDBOX}.test_faults_wire:test_the_library_recognises_what_the_venue_says",
         f"{_WIRE}.test_market_data:test_an_html_page_with_status_200_is_no_answer",

@@ -1,6 +1,7 @@
 """Limits before every order, stops and breakers, one of each family, against the real wire of the simulated venue."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -163,7 +164,7 @@ async def test_a_venue_that_fails_opens_a_breaker_which_closes_by_itself(fleet: 
     [stop] = await stops(fleet)
     assert (stop["scope"], stop["rule"], stop["figure"]) == ("wallet:main", "maxVenueErrors", "1.00")
     [refused] = await fleet.place("a", fleet.intent(market, "buy", "0.4", "10", quote=True))
-    assert "maxVenueErrors: the venue failed 3 of 3 requests of the last minute" in refused.reason
+    assert re.search(r"maxVenueErrors: the venue failed (\d+) of \1 requests of the last minute", refused.reason)
     fleet.broker._watch_risk._breakers._requests.clear()  # As a minute does.
     await until(lambda: _free(fleet))
 
