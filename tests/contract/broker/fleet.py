@@ -3,7 +3,8 @@
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from actors.broker import BrokerService
 from actors.event_source import EventSource
 from actors.ledger import LedgerService
 from actors.market_feed import MarketFeedService
+from actors.sandbox.faults import Faults
 from actors.sandbox.records import MarketRecord
 from actors.system import SystemConfig
 from agents.errors import Unavailable
@@ -29,6 +31,15 @@ FREE: dict[str, Any] = {
     "maxTradeAmount": 100_000,
     "risk": {"maxMarketExposure": "off", "maxEventExposure": "off", "maxPriceDistance": 1, "maxBargain": 1},
 }
+
+
+@contextmanager
+def injected(served: Served, faults: Faults) -> Iterator[None]:
+    """Let the venue have these faults, and after that those that it had before."""
+    before = served.run(lambda exchange: exchange.faults)
+    served.run(lambda exchange: setattr(exchange, "faults", faults))
+    yield
+    served.run(lambda exchange: setattr(exchange, "faults", before))
 
 
 class Fleet:

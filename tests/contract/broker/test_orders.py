@@ -12,7 +12,7 @@ from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Type
 from agents.model import Side
 from agents.money import ONE, micro
-from tests.contract.broker.fleet import Fleet, until
+from tests.contract.broker.fleet import Fleet, injected, until
 from tests.contract.broker.rival import Rival, fee_of
 from tests.contract.sandbox.served import Served
 
@@ -288,12 +288,8 @@ class _Failing(Faults):
 
 @pytest.fixture
 def failing(served: Served) -> Iterator[None]:
-    def use(faults: Faults) -> None:
-        served.run(lambda exchange: setattr(exchange, "faults", faults))
-
-    use(_Failing())
-    yield
-    use(Faults())
+    with injected(served, _Failing()):
+        yield
 
 
 @pytest.mark.usefixtures("failing")

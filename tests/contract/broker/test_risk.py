@@ -18,7 +18,7 @@ from agents.limits.settings import RiskSettings
 from agents.limits.state import Rule, limits_data, resumed_data
 from agents.model import Side
 from agents.money import ONE
-from tests.contract.broker.fleet import Fleet, until
+from tests.contract.broker.fleet import Fleet, injected, until
 from tests.contract.broker.rival import Rival
 from tests.contract.sandbox.served import Served
 
@@ -145,12 +145,8 @@ class _Broken(Faults):
 
 @pytest.fixture
 def broken(served: Served) -> Iterator[None]:
-    def use(faults: Faults) -> None:
-        served.run(lambda exchange: setattr(exchange.floor, "faults", faults))
-
-    use(_Broken())
-    yield
-    use(Faults())
+    with injected(served, _Broken()):
+        yield
 
 
 @pytest.mark.usefixtures("broken")
