@@ -111,7 +111,7 @@ class Approvals:
                 await self._end(order, S.REJECTED, reason, by)
             placed.append(order.placed)
         if reason is not None and all(order.status in (S.REJECTED, S.EXPIRED) for order in orders):
-            raise Conflict(f"It was not sent: {reason}")
+            raise Conflict(f"It was not placed: {reason}")
         return placed
 
     async def _send(self, order: Order, by: str, cleared: int) -> str | None:

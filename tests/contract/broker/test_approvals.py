@@ -163,7 +163,7 @@ async def test_an_agent_that_no_longer_lives_orders_nothing_even_if_nobody_told_
     _, _, placed, approval_id = await asked(fleet)
     seq = await fleet.change_agent("a", "state", "1000", state)
     assert await fleet.broker._desk.follower.reached(seq, 5.0)
-    with pytest.raises(Conflict, match=f"It was not sent: agent a is {state}"):
+    with pytest.raises(Conflict, match=f"It was not placed: agent a is {state}"):
         await decide(fleet, approval_id)
     assert await fleet.ended(placed.order_id, "rejected")
     assert not placed_at_the_venue(fleet, placed.order_id)
@@ -186,7 +186,7 @@ async def test_an_order_that_would_meet_the_wallets_own_by_now_is_not_sent(fleet
     # What waits is not on the book, so it is in nobody's way.
     [quote] = await fleet.place("b", fleet.intent(market, "sell", "0.5", "10", quote=True))
     assert quote.status == "live"
-    with pytest.raises(Conflict, match="It was not sent: it would trade with agent b's own sell order at 0"):
+    with pytest.raises(Conflict, match="It was not placed: it would trade with agent b's own sell order at 0"):
         await decide(fleet, approval_id)
     assert not placed_at_the_venue(fleet, placed.order_id)
 
