@@ -256,6 +256,8 @@ def _control(action: str) -> Callable[..., None]:
         status = client(url, token).control(agent, action)
         if as_json:
             print_json(status)
+        elif action == "kill":
+            line(f"the process of {agent} was killed, in its life {status['incarnation']}")
         else:
             out.print(f"{agent} is {status['state']} (life {status['incarnation']})")
 
