@@ -324,7 +324,8 @@ class Exchange:
                         venue_time=trade.venue_time,
                     )
                 )
-        return sorted(rows, key=lambda row: row.timestamp, reverse=True)
+        # Of one millisecond's rows the trades, which have no seq, count as the later ones.
+        return sorted(rows, key=lambda row: (row.timestamp, not row.seq, row.seq), reverse=True)
 
     def split(self, owner: str, condition_id: str, amount: Micro) -> str:
         """Turn pUSD into as many shares of both tokens; returns the transaction's hash."""
