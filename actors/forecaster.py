@@ -165,7 +165,7 @@ class ForecasterService:
     def _fit(self, agent_id: str, question: Question, start: float) -> tuple[Platt, float]:
         """Return what an agent's resolved forecasts teach of how to correct it, and what it weighs in such markets."""
         assert self._follower.state is not None
-        category = journal.category(question.market)
+        category = question.market.category
         done = self._follower.state.record.of(agent_id)
         seen = len(done), done[-1] if done else None
         if (known := self._fitted.get((agent_id, category, start))) and known[0] == seen:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from agents.errors import InvalidInput
-from agents.model import Account, Decision, MarketView, OpenOrder, Side, View
+from agents.model import STALE_AFTER, Account, Decision, MarketView, OpenOrder, Side, View
 from agents.money import Micro, notional
 from agents.order_terms import check_terms, on_grid
 from agents.orders import OrderStatus
@@ -18,9 +18,6 @@ from agents.risk import fit, spend
 from agents.spec import AgentSpec
 from agents.strategies.registry import create
 from agents.strategies.strategy import Strategy
-
-#: Seconds after which a market that nothing was heard of is not traded.
-STALE_AFTER = 60.0
 
 #: Rounds in which a decision that the broker refused is not sent again at the same price.
 REFUSED_ROUNDS = 10
@@ -158,7 +155,7 @@ class Agent:
     def _reason(self, leg: Decision, seen: MarketView | None) -> _Held | None:
         if leg.action == "hold":
             return _Held(Hold.STRATEGY, "")
-        if seen is None or seen.market.closed or seen.market.payouts or not seen.market.accepting_orders:
+        if seen is None or not seen.market.takes_orders:
             return _Held(Hold.MARKET, "the market takes no orders now")
         if seen.age > STALE_AFTER:
             return _Held(Hold.STALE, f"nothing was heard of the market for {seen.age:.0f} s")

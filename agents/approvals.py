@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.events import Event
-from agents.model import Decision, MarketView, Side
+from agents.model import STALE_AFTER, Decision, MarketView, Side
 from agents.money import Micro, micro, notional, text
 from agents.orders import OrderStatus
 from agents.spec import ApprovalRule
 
 #: By how much the price that an order would meet may have moved since it was asked for, in millionths.
 DRIFT: Micro = 50_000
-
-#: Seconds after which a market that nothing was heard of has no price that counts.
-_STALE_AFTER = 60.0
 
 #: Characters of a decision's reasons that are shown to who decides.
 _REASONS = 600
@@ -142,9 +139,9 @@ def met_price(view: MarketView, token_id: str, side: Side) -> Micro | None:
 
 def unfit(view: MarketView | None, token_id: str, side: Side, met: Micro | None) -> str | None:
     """Return why an order that was asked for when it would have met `met` is not sent any more, or None."""
-    if view is None or view.market.closed or view.market.payouts is not None or not view.market.accepting_orders:
+    if view is None or not view.market.takes_orders:
         return "the market takes no orders any more"
-    if view.age > _STALE_AFTER:
+    if view.age > STALE_AFTER:
         return f"nothing was heard of the market for {view.age:.0f} s, so its price is not known"
     now = met_price(view, token_id, side)
     if (now is None) is (met is None) and abs((now or 0) - (met or 0)) <= DRIFT:

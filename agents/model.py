@@ -69,6 +69,21 @@ class Market:
     #: How many markets of its event are not closed yet, tradable or not; 0 if that is not known.
     event_size: int = 0
 
+    @property
+    def event(self) -> str:
+        """The id of the event that it belongs to; a market without one is its own."""
+        return self.event_id or self.condition_id
+
+    @property
+    def category(self) -> str:
+        """Its first tag, or an empty text."""
+        return self.tags[0] if self.tags else ""
+
+    @property
+    def takes_orders(self) -> bool:
+        """Whether it is open for trading: not paused, closed or resolved."""
+        return self.accepting_orders and not self.closed and self.payouts is None
+
     def index(self, token_id: str) -> int:
         """Return 0 or 1 for one of the market's tokens; raises ValueError for another."""
         return self.tokens.index(token_id)
@@ -118,6 +133,10 @@ class Book:
         )
 
 
+#: Seconds after which a market that nothing was heard of is not traded.
+STALE_AFTER = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class MarketView:
     """A market with its two books and the recent prices of its first outcome, oldest first."""
@@ -127,6 +146,13 @@ class MarketView:
     prices: tuple[tuple[int, Micro], ...] = ()
     #: Seconds since a frame of this market or a resync was received, on a monotonic clock.
     age: float = 0.0
+
+    def last(self, index: int) -> Micro | None:
+        """Return the newest of the recent prices, as one of the outcome with that index; None if there is none."""
+        if not self.prices:
+            return None
+        price = self.prices[-1][1]
+        return price if index == 0 else ONE - price
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.model import SIZE_STEP, Decision, MarketView
+from agents.model import SIZE_STEP, STALE_AFTER, Decision, MarketView
 from agents.money import ONE, Micro, ceil_to, floor_to, micro, text
 
 #: How far below the best bid that there was when it began a share may be sold, in millionths of that bid.
 SLIPPAGE: Micro = 100_000
-
-#: Seconds without news of a market after which its bids are not believed.
-STALE_AFTER = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def why_not(view: MarketView | None, token_id: str, free: Micro, limit: Micro | 
         return "the venue knows no such market"
     if view.market.payouts is not None:
         return "the market has resolved; they are paid out"
-    if view.market.closed or not view.market.accepting_orders:
+    if not view.market.takes_orders:
         return "the market takes no orders now"
     if view.age > STALE_AFTER:
         return "nothing was heard of the market for a while, so its price is not known"

@@ -27,13 +27,7 @@ class Quote:
     @property
     def event(self) -> tuple[str, str]:
         """The id and the title of the event that it belongs to; a market without one is its own."""
-        market = self.market
-        return market.event_id or market.condition_id, market.event_title or market.question
-
-    @property
-    def category(self) -> str:
-        """The category of its market: its first tag, or an empty text."""
-        return self.market.tags[0] if self.market.tags else ""
+        return self.market.event, self.market.event_title or self.market.question
 
 
 def quotes(views: Iterable[MarketView]) -> dict[str, Quote]:
@@ -43,10 +37,7 @@ def quotes(views: Iterable[MarketView]) -> dict[str, Quote]:
 
 def _quote(view: MarketView, index: int) -> Quote:
     book = view.books[index]
-    last = view.prices[-1][1] if view.prices else None
-    if last is not None and index:
-        last = ONE - last
-    return Quote(view.market, view.market.outcomes[index], book.bid, book.ask, last)
+    return Quote(view.market, view.market.outcomes[index], book.bid, book.ask, view.last(index))
 
 
 class Price(NamedTuple):

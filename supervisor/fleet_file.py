@@ -1,6 +1,7 @@
 """Reading what users write as YAML: the fleet file with the agents that a new fleet starts with, and single specs."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -10,20 +11,27 @@ from agents.roster import parse_limits, parse_roster
 from agents.spec import AgentSpec
 
 
-def read_fleet(path: Path) -> tuple[AgentSpec, ...]:
-    """Return the agents of a fleet file.
+class FleetFile(NamedTuple):
+    """What a fleet file says: its agents, and the limits, of which those that it leaves out have their defaults."""
+
+    agents: tuple[AgentSpec, ...]
+    limits: RiskSettings
+
+
+def read_fleet_file(path: Path) -> FleetFile:
+    """Return what a fleet file says.
 
     Raises:
         InvalidInput: if it cannot be read, is not YAML (with the line) or describes no valid agents (with agent and field).
     """
     source = f"fleet file {path}"
-    return parse_roster(parse_yaml(read_text(path, source), source), source)
+    content = parse_yaml(read_text(path, source), source)
+    return FleetFile(parse_roster(content, source), parse_limits(content, source))
 
 
-def read_limits(path: Path) -> RiskSettings:
-    """Return the limits of a fleet file, or the defaults for what it does not say. Raises InvalidInput as `read_fleet`."""
-    source = f"fleet file {path}"
-    return parse_limits(parse_yaml(read_text(path, source), source), source)
+def read_fleet(path: Path) -> tuple[AgentSpec, ...]:
+    """Return the agents of a fleet file. Raises InvalidInput as `read_fleet_file`."""
+    return read_fleet_file(path).agents
 
 
 def read_text(path: Path, source: str) -> str:

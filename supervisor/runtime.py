@@ -33,7 +33,7 @@ from supervisor.core.breaker import Breaker, Deaths
 from supervisor.core.claims import Claims
 from supervisor.core.signals import Action, Control, Failed, FleetStarts, FleetStops
 from supervisor.equity_watch import EquityWatch
-from supervisor.fleet_file import read_fleet, read_limits
+from supervisor.fleet_file import read_fleet_file
 from supervisor.keeper import Keeper, Surroundings
 from supervisor.registry import Registry
 from supervisor.services import LEDGER, ServiceKeeper, services_of
@@ -185,8 +185,7 @@ class SupervisorService:
         """Read the fleet file again: (created, changed, seq). Raises InvalidInput or Conflict, and changes nothing then."""
         if self._config.fleet_file is None:
             raise InvalidInput("this fleet was started without a fleet file")
-        path = Path(self._config.fleet_file)
-        specs, limits = await asyncio.to_thread(read_fleet, path), await asyncio.to_thread(read_limits, path)
+        specs, limits = await asyncio.to_thread(read_fleet_file, Path(self._config.fleet_file))
         done = await self._agents.reload(list(specs))
         seq = await self._set_limits(limits)
         known = set(await self._ledger.document(_ROSTER) or ())
@@ -279,8 +278,7 @@ class SupervisorService:
             return
         known = set(await self._ledger.document(_ROSTER) or ())
         try:
-            path = Path(self._config.fleet_file)
-            specs, limits = await asyncio.to_thread(read_fleet, path), await asyncio.to_thread(read_limits, path)
+            specs, limits = await asyncio.to_thread(read_fleet_file, Path(self._config.fleet_file))
             await self._set_limits(limits)
             await self._agents.adopt([spec for spec in specs if spec.id not in known])
         except PolyfleetError as error:

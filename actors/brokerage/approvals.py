@@ -142,7 +142,7 @@ class Approvals:
                     raise
         # How long it waited says nothing of how long the venue has had it.
         order.created = now
-        await entry.send({order.id: payload}, lambda: entry.stopped(agent_id, cleared))
+        await entry.delivery.send({order.id: payload}, lambda: entry.stopped(agent_id, cleared))
         return order.reason if order.status is S.REJECTED else None
 
     async def _payload(self, order: Order) -> bytes:

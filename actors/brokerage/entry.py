@@ -45,7 +45,7 @@ class Entry:
         self._booking = booking
         self.limits = limits
         self.cancelling = Cancelling(desk, booking)
-        self._delivery = Delivery(desk, booking, self.cancelling, breakers)
+        self.delivery = Delivery(desk, booking, self.cancelling, breakers)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._incarnations: dict[str, int] = {}
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
@@ -133,10 +133,6 @@ class Entry:
         """Return how often an agent's orders were all cancelled, for `stopped`."""
         return self._cleared[agent_id]
 
-    async def send(self, signed: Mapping[str, bytes], stopped: Callable[[], str | None]) -> None:
-        """Send orders that are in the log, by id, and bring each to what came of it; see `Delivery.send`."""
-        await self._delivery.send(signed, stopped)
-
     async def _place(
         self,
         agent_id: str,
@@ -165,7 +161,7 @@ class Entry:
                         if reason := await self.limits.overrun(order, seq):
                             await self._booking.end(order, S.REJECTED, f"it was not sent: {reason}")
                             order.posting = False
-                await self.send({order.id: signed[order.id] for order in orders if order.posting}, stopped)
+                await self.delivery.send({order.id: signed[order.id] for order in orders if order.posting}, stopped)
                 outcomes |= {order.intent_id: order.placed for order in orders}
         except (InvalidInput, Unavailable, VenueRefused) as error:
             outcomes = {id: _refused(intent, str(error)) for id, intent in fresh.items()} | outcomes

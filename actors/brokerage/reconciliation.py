@@ -143,8 +143,8 @@ class Reconciliation:
         """Log an event, and wait until it is folded: the next look must know of it."""
         desk = self._desk
         with desk.working():
-            await desk.record([desk.source.event(kind, data, owner)])
-        await desk.follower.reached(await desk.ledger.head(), 10.0)
+            seq = await desk.record([desk.source.event(kind, data, owner)])
+        await desk.follower.reached(seq, 10.0)
 
 
 def _words(difference: Holdings) -> str:

@@ -69,11 +69,6 @@ def recipe_key(recipe: Recipe) -> str:
     return sha256(json.dumps(recipe.shared).encode()).hexdigest()[:16]
 
 
-def category(market: Market) -> str:
-    """Return the category that a market's forecasts count to: its first tag, or an empty text."""
-    return market.tags[0] if market.tags else ""
-
-
 def begun_data(*, id: str, condition_id: str, payer: str, usd: Micro) -> dict[str, Any]:
     """Return the data of the `forecast` that reserves what a set of samples may cost; `usd` is millionths."""
     return {"kind": "begun", "id": id, "conditionId": condition_id, "agentId": payer, "usd": text(usd)}
@@ -190,8 +185,8 @@ def forecast_data(
         "conditionId": market.condition_id,
         "tokenId": market.tokens[0],
         "outcome": market.outcomes[0],
-        "event": market.event_id or market.condition_id,
-        "category": category(market),
+        "event": market.event,
+        "category": market.category,
         "strategy": strategy,
         "model": found.models,
         "probability": said.blended,

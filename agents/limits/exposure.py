@@ -43,7 +43,7 @@ class Place:
     @classmethod
     def of(cls, market: Market) -> "Place":
         """Return the place of a market's tokens."""
-        return cls(market.condition_id, market.event_id or market.condition_id)
+        return cls(market.condition_id, market.event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from agents.limits.exposure import FLEET, agent_scope, scopes
 from agents.limits.settings import FleetLimits, RiskSettings, amount
 from agents.limits.state import NEW, Mark, RiskState, Rule, Stop
 from agents.model import MarketView
-from agents.money import ONE, Micro, notional, text
+from agents.money import Micro, notional, text
 from agents.portfolio import UNALLOCATED, Portfolio
 from agents.spec import AgentSpec
 
@@ -32,12 +32,9 @@ def worth(view: MarketView, token_id: str) -> Micro | None:
     if view.market.payouts is not None:
         return view.market.payouts[index]
     book = view.books[index]
-    if view.market.accepting_orders and not view.market.closed and (book.bids or book.asks):
+    if view.market.takes_orders and (book.bids or book.asks):
         return book.bid or 0
-    if not view.prices:
-        return None
-    price = view.prices[-1][1]
-    return price if index == 0 else ONE - price
+    return view.last(index)
 
 
 def results(portfolio: Portfolio, worths: Mapping[str, Micro | None]) -> dict[str, Micro]:

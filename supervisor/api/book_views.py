@@ -168,7 +168,7 @@ class _Views:
             "outcome": quote.outcome if quote else None,
             "eventId": event,
             "eventTitle": title,
-            "category": quote.category if quote else None,
+            "category": quote.market.category if quote else None,
             "size": text(held.size),
             "confirmed": text(held.size - pending),
             "pending": text(pending),

@@ -7,7 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from agents import model
-from agents.money import ONE, Micro, text
+from agents.money import Micro, text
 
 #: An exact amount, written as plain decimal text.
 Exact = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", examples=["12.5"])]
@@ -141,10 +141,7 @@ def _price(view: model.MarketView, index: int) -> Micro | None:
     for price in (book.mid, book.bid, book.ask):
         if price is not None:
             return price
-    if not view.prices:
-        return None
-    last = view.prices[-1][1]
-    return last if index == 0 else ONE - last
+    return view.last(index)
 
 
 def _levels(levels: Iterable[model.Level]) -> list[BookLevel]:

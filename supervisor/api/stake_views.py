@@ -97,7 +97,7 @@ def exposure(valuation: Valuation, books: Iterable[Book]) -> Exposure:
             quote, price = valuation.quoted.get(token), valuation.price(token, held.size).amount
             added = held.cost, held.cost if price is None else notional(held.size, price), 1
             _add(events.setdefault(quote.event if quote else (None, None), [0, 0, 0]), added)
-            _add(categories.setdefault(quote.category if quote else None, [0, 0, 0]), added)
+            _add(categories.setdefault(quote.market.category if quote else None, [0, 0, 0]), added)
     return {
         "byEvent": [{"eventId": id, "eventTitle": title, **_exposed(sums)} for (id, title), sums in _dearest(events)],
         "byCategory": [{"category": name, **_exposed(sums)} for name, sums in _dearest(categories)],

@@ -13,6 +13,7 @@ from actors.broker import BrokerService
 from actors.event_source import EventSource
 from actors.ledger import LedgerService
 from actors.market_feed import MarketFeedService
+from actors.polymarket.trading import Reply
 from actors.sandbox.faults import Faults
 from actors.sandbox.records import MarketRecord
 from actors.system import SystemConfig
@@ -83,6 +84,20 @@ class Fleet:
         await self.broker.stop()
         await self.feed.stop()
         await self.ledger.stop()
+
+    def die_over_the_next_order(self) -> asyncio.Event:
+        """Let the venue take the next order and the broker never hear of it; the event tells when that has happened."""
+        venue: Any = self.broker._desk.venue
+        post, sent = venue.post, asyncio.Event()
+
+        async def die(payload: bytes) -> Reply:
+            await post(payload)
+            sent.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        venue.post = die
+        return sent
 
     async def create_agent(self, agent_id: str, budget: str, **changes: Any) -> None:
         """Log an agent in its first life, and let it trade; its spec has fields other than those of `FREE`."""

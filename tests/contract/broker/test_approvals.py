@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from actors.brokerage import approvals
-from actors.polymarket.trading import Reply
 from agents.agent import Agent
 from agents.errors import Conflict, NotFound, Unavailable
 from agents.events import Type
@@ -121,16 +120,7 @@ async def test_it_outlives_a_broker_and_one_that_died_over_it_sends_nothing_twic
     assert await waiting(fleet) == [approval_id]
     assert [order.status for order in (await fleet.broker.account("a")).orders] == ["intended"]
     assert await fleet.broker.control_queues() == {"broker:main": {"orders": 0, "updates": 0}}
-    venue: Any = fleet.broker._desk.venue
-    post, sent = venue.post, asyncio.Event()
-
-    async def die(payload: bytes) -> Reply:
-        await post(payload)
-        sent.set()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    venue.post = die
+    sent = fleet.die_over_the_next_order()
     deciding = asyncio.create_task(decide(fleet, approval_id))
     await asyncio.wait({deciding, asyncio.create_task(sent.wait())}, return_when=asyncio.FIRST_COMPLETED)
     assert not deciding.done(), deciding.exception()

@@ -205,16 +205,7 @@ async def test_selling_out_goes_on_after_a_kill_of_the_broker_and_sells_nothing_
     await fleet.start(a="1000")
     market, rival = await _bought(fleet, "a")
     rival.rest(market.tokens[0], Side.BUY, "0.5", "100")
-    venue: Any = fleet.broker._desk.venue
-    post, sent = venue.post, asyncio.Event()
-
-    async def die(payload: bytes) -> Reply:
-        await post(payload)
-        sent.set()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    venue.post = die
+    sent = fleet.die_over_the_next_order()
     await fleet.throw("a drill", flatten=True)
     async with asyncio.timeout(10.0):
         await sent.wait()

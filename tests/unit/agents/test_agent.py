@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from agents import agent as agent_module
-from agents.agent import REFUSED_ROUNDS, STALE_AFTER, Agent, Plan
+from agents.agent import REFUSED_ROUNDS, Agent, Plan
 from agents.errors import InvalidInput
-from agents.model import Account, Decision, MarketView, Side, TimeInForce, View
+from agents.model import STALE_AFTER, Account, Decision, MarketView, Side, TimeInForce, View
 from agents.money import ONE, micro
 from agents.ports import Placed
 from agents.risk import spend

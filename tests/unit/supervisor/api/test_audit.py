@@ -62,6 +62,17 @@ def key(value: str) -> dict[str, str]:
     return {"Idempotency-Key": value}
 
 
+async def held_stop(fleet: Fleet, api: Api, *, seen_by: Api) -> asyncio.Task[httpx.Response]:
+    """Ask with a key for a stop, which is then under way until the supervisor is no longer held."""
+    await api.post("/api/agents", json=PATHS | {"enabled": True})
+    await fleet.stand.supervisor.settled()
+    fleet.stand.supervisor.hold(True)
+    stopping = asyncio.create_task(api.post("/api/agents/a/stop", headers=key("k")))
+    while (await seen_by.get("/api/agents/a")).json()["state"] != "stopping":
+        await asyncio.sleep(0)
+    return stopping
+
+
 async def test_each_change_is_one_event_that_says_who_asked_for_it(fleet: Fleet) -> None:
     api = await fleet.replica("bob")
     await api.post("/api/agents", json=PATHS, headers={"X-Correlation-ID": "abc"})
@@ -139,12 +150,7 @@ async def test_a_key_is_for_one_request_and_one_caller(fleet: Fleet) -> None:
 
 async def test_while_a_request_is_under_way_its_key_is_taken(fleet: Fleet) -> None:
     first, other = await fleet.replica(), await fleet.replica()
-    await first.post("/api/agents", json=PATHS | {"enabled": True})
-    await fleet.stand.supervisor.settled()
-    fleet.stand.supervisor.hold(True)
-    stopping = asyncio.create_task(first.post("/api/agents/a/stop", headers=key("k")))
-    while (await other.get("/api/agents/a")).json()["state"] != "stopping":
-        await asyncio.sleep(0)
+    stopping = await held_stop(fleet, first, seen_by=other)
     for api in (first, other):
         answer = await api.post("/api/agents/a/stop", headers=key("k"))
         assert (answer.status_code, answer.headers["retry-after"]) == (409, "1")
@@ -157,12 +163,7 @@ async def test_while_a_request_is_under_way_its_key_is_taken(fleet: Fleet) -> No
 
 async def test_a_client_that_goes_away_gets_the_answer_with_its_key_later(fleet: Fleet) -> None:
     api = await fleet.replica()
-    await api.post("/api/agents", json=PATHS | {"enabled": True})
-    await fleet.stand.supervisor.settled()
-    fleet.stand.supervisor.hold(True)
-    stopping = asyncio.create_task(api.post("/api/agents/a/stop", headers=key("k")))
-    while (await api.get("/api/agents/a")).json()["state"] != "stopping":
-        await asyncio.sleep(0)
+    stopping = await held_stop(fleet, api, seen_by=api)
     stopping.cancel()
     await asyncio.gather(stopping, return_exceptions=True)
     fleet.stand.supervisor.hold(False)
