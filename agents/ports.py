@@ -5,15 +5,18 @@ Every method may raise `Unavailable` when the service cannot be reached; those t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic.alias_generators import to_camel
 
 from agents.events import Event
-from agents.fleet import FleetState
 from agents.forecasting.records import Evidence, Forecast, PastMarket, Recipe
 from agents.model import Account, Book, Decision, Market, MarketView
 from agents.money import Micro
+
+if TYPE_CHECKING:
+    # The agents' processes have no state of the fleet.
+    from agents.fleet import FleetState
 
 #: What waits, by the name of the service that it waits for, then by queue.
 Queues = Mapping[str, Mapping[str, int]]
@@ -73,7 +76,7 @@ class Ledger(Protocol):
     async def head(self) -> int:
         """Return the seq of the newest event."""
 
-    async def snapshot(self) -> FleetState:
+    async def snapshot(self) -> "FleetState":
         """Return the folded state up to the head."""
 
     async def history(self, kind: str, agent: str | None = None, *, limit: int = 100, before: int | None = None) -> Page:

@@ -21,6 +21,10 @@ _PATH = "actors.agent:AgentService"
 #: How Ray tells of a worker's death: the type, and a detail that goes over into advice.
 _EXIT = re.compile(r"Worker exit type: (\w+) Worker exit detail: (.*?)(?: Some common causes| *$)")
 
+#: What it says of one that ended and gave no reason, and what that means.
+_SILENT = re.compile(r"Worker unexpectedly exits with a connection error code 2\. End of file\.")
+_ENDED = "it ended without a word, killed or crashed below Python"
+
 _NODE_DIED = re.compile(r"NODE_DIED|node (it was running on )?(has )?(died|is dead|was terminated)|node failure", re.IGNORECASE)
 _OUT_OF_MEMORY = re.compile(r"OUT_OF_MEMORY|out of memory|low on memory|\bOOM\b", re.IGNORECASE)
 
@@ -150,5 +154,5 @@ def _death(error: RayActorError) -> Failed:
         return Failed(Failure.NODE_LOST, "the node that it ran on was lost")
     detail = _EXIT.search(text)
     # The advice names a lack of memory as one of the causes that any death may have.
-    cause = f"its process died: {detail[2]} ({detail[1]})" if detail else text
+    cause = f"its process died: {_SILENT.sub(_ENDED, detail[2])} ({detail[1]})" if detail else text
     return Failed(Failure.OOM if _OUT_OF_MEMORY.search(cause) else Failure.CRASH, cause)

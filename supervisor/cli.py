@@ -20,7 +20,7 @@ app = typer.Typer(
     help="Run many Polymarket trading agents at once. The default sandbox is a simulation; trading can lose money.",
 )
 DataDir = Annotated[Path, typer.Option(help="Where the fleet keeps all that must survive.")]
-Markets = Annotated[Path | None, typer.Option(help="Recorded markets (JSON lines, gzipped) instead of synthetic ones.")]
+Markets = Annotated[Path | None, typer.Option(help="Recorded markets (JSON lines, gzip or plain) instead of synthetic ones.")]
 Start = Annotated[str | None, typer.Option(help="The date on the venue's clock to begin at, such as 2025-11-20.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation's chance.")]
 Speed = Annotated[float | None, typer.Option(help="Venue seconds per wall second.")]

@@ -90,7 +90,8 @@ def portfolio(
 def score(
     by: Annotated[str, typer.Option(help="What makes a group: agent, strategy, model or category.")] = "agent",
     markets: Annotated[
-        Path | None, typer.Option(help="Score the price on recorded markets (JSON lines, gzipped) instead; asks no fleet.")
+        Path | None,
+        typer.Option(help="Score the price on recorded markets (JSON lines, gzip or plain); asks no fleet."),
     ] = None,
     url: Url = None,
     token: Token = None,
@@ -113,7 +114,9 @@ def score(
 def events(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they happen, until Ctrl-C.")] = False,
     agent: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
-    type: Annotated[str | None, typer.Option(help="Only this type, such as trade.")] = None,
+    type: Annotated[
+        list[str] | None, typer.Option(help="Only this type, such as trade; give it several times for several.")
+    ] = None,
     after: Annotated[int | None, typer.Option(min=0, help="Begin after this seq; default: the newest 20.")] = None,
     url: Url = None,
     token: Token = None,
@@ -132,7 +135,7 @@ def events(
         _print_event(event, as_json)
         seq = event["seq"]
     if follow:
-        for news in api.follow(seq, [type] if type else None, [agent] if agent else None):
+        for news in api.follow(seq, type, [agent] if agent else None):
             if isinstance(news, Gap):
                 note(f"the log no longer has {news.start} to {news.end}")
             else:
@@ -168,19 +171,16 @@ def logs(
 
 
 def kill_switch(
-    switch: Annotated[Switch, typer.Argument(help="on stops all trading, flatten sells out too, off lifts it.")] = Switch.ON,
-    why: Annotated[str | None, typer.Argument(metavar="[REASON]", help="Why; it goes into the log.")] = None,
-    reason: Annotated[str, typer.Option(help="The same.")] = "thrown from the command line",
-    flatten: Annotated[bool, typer.Option("--flatten", help="Sell out too, until it is lifted.")] = False,
-    lift: Annotated[bool, typer.Option("--lift", help="The same as off.")] = False,
+    switch: Annotated[Switch, typer.Argument(help="on stops all trading, flatten sells out too, off lifts it.")],
+    reason: Annotated[str, typer.Argument(help="Why; it goes into the log.")] = "thrown from the command line",
     url: Url = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
     """Stop all trading, cancel all orders and, if you say so, sell out; or lift that."""
     api = client(url, token)
-    off = lift or switch is Switch.OFF
-    answer = api.lift() if off else api.kill_switch(why or reason, flatten=flatten or switch is Switch.FLATTEN)
+    off = switch is Switch.OFF
+    answer = api.lift() if off else api.kill_switch(reason, flatten=switch is Switch.FLATTEN)
     if as_json:
         return print_json(answer)
     out.print("trading is allowed again" if off else "all trading is stopped and all orders are cancelled")

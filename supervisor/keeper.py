@@ -98,6 +98,8 @@ class Keeper:
         self._examination = asyncio.Lock()
         self._changed = asyncio.Condition()
         self._actor: AgentActor | None = None
+        #: The life that an operator has killed.
+        self._killed: int | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -167,6 +169,7 @@ class Keeper:
         if self._actor is None or self.record.state not in (AgentState.RUNNING, AgentState.PAUSED):
             raise Conflict(f"agent {self.id} is {self.record.state}; only the process of a running or paused one can be killed")
         log.warning("an operator kills the process of agent %s, life %d", self.id, self.record.incarnation)
+        self._killed = self.record.incarnation
         await self._actor.kill()
         return self.seq
 
@@ -289,7 +292,8 @@ class Keeper:
         try:
             await actor.run()
         except AgentFailed as error:
-            await self.send(error.failed, life)
+            killed = life == self._killed
+            await self.send(Failed(Failure.CRASH, "an operator killed its process") if killed else error.failed, life)
         else:
             await self.send(Left(), life)
 

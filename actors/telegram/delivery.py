@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -140,7 +140,7 @@ class Delivery:
             if batch.next >= batch.head:
                 await self._something_new()
             return replace(outbox, cursor=batch.next)
-        text, count = grouped([*notes, *(each.text for each in told)])
+        text, count = grouped([*notes, *(each.text for each in _together(told))])
         shown = told[: count - len(notes)]
         through = batch.next if len(shown) == len(told) else shown[-1].seq if shown else outbox.cursor
         if not shown and told:
@@ -268,6 +268,14 @@ class Delivery:
     def _totals(self) -> dict[str, int]:
         state = self._state()
         return {} if state is None else texts.totals(state)
+
+
+def _together(told: Sequence[_Told]) -> Sequence[_Told]:
+    """Return the first alerts that one message may hold: the kill switch is never one of many."""
+    for number, each in enumerate(told):
+        if each.kind == Topic.KILL_SWITCH:
+            return told[: number or 1]
+    return told
 
 
 def document_of(chat: str) -> str:

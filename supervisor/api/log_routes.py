@@ -62,10 +62,10 @@ def log_routes(context: FleetContext) -> APIRouter:
         after: Annotated[int, Query(ge=0, le=2**53, description="Only what is newer than this seq.")] = 0,
         limit: Limit = 100,
         agent: Annotated[str | None, Query(max_length=100, description="Only this agent's.")] = None,
-        type: Annotated[Type | None, Query(description="Only this type.")] = None,
+        type: Annotated[list[Type] | None, Query(description="Only these types; repeat it for several.")] = None,
     ) -> dict[str, Any]:
         """Return the log from a cursor, oldest first; ask on with `after` = `next`. It answers at once."""
-        batch = await context.ledger.poll(after, limit=limit, agent=agent, types=[type] if type else None)
+        batch = await context.ledger.poll(after, limit=limit, agent=agent, types=type or None)
         return {"events": [event.json() for event in batch.events], "next": batch.next if batch.events else after}
 
     @router.post("/api/notifications", status_code=201)

@@ -5,7 +5,7 @@ The functions only describe a request; their docstrings say what sending it does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
@@ -165,8 +165,8 @@ def agent_events(agent_id: str, before: int | None = None) -> Listing[answers.Lo
     return _history(agent_id, "events", before)
 
 
-def events(after: int = 0, agent: str | None = None, type: str | None = None) -> Listing[answers.LoggedEvent]:
-    """Yield the log after a cursor, oldest first, to its end; all of it, or one agent's or type's. Raises InvalidInput."""
+def events(after: int = 0, agent: str | None = None, type: str | Sequence[str] | None = None) -> Listing[answers.LoggedEvent]:
+    """Yield the log after a cursor, oldest first, to its end; all of it, or one agent's, or some types. Raises InvalidInput."""
     filters = _given(agent=agent, type=type)
     return Listing(Call("GET", "/api/events", {"after": after, "limit": _PAGE, **filters}), "events", "after")
 

@@ -38,7 +38,8 @@ def _ask(live: Live) -> None:
                 dialog.close()
 
         with ui.element("div").classes("pf-row"):
-            ui.button("Stop all trading", on_click=throw).props("color=negative")
+            stop = ui.button("Stop all trading", on_click=throw).props("color=negative")
+            stop.bind_enabled_from(word, "value", lambda typed: typed == _WORD)
             ui.button("Cancel", on_click=dialog.close).props("flat")
         word.on("keydown.enter", throw)
 

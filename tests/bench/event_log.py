@@ -17,8 +17,9 @@ WRITERS = 4
 BATCH = 50
 BATCHES = 50
 
-#: The fleet's own followers (supervisor, broker, hub, two REST replicas) and ours: so many read the bare log too.
-READERS = 6
+#: The fleet's own followers (supervisor, broker, forecaster, hub, dashboard, two REST replicas) and ours: so many read the
+#: bare log too.
+READERS = 8
 
 
 class BareLog:

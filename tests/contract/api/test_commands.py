@@ -69,6 +69,7 @@ async def test_what_is_wrong_is_said_in_one_sentence(fleet: Served) -> None:
         (("agents", "clone", "nobody", "b"), "", 1, "There is no agent 'nobody'"),
         (("agents", "--json", "delete", "a"), "", 2, "give --json after delete"),
         (("kill-switch", "maybe"), "", 2, "Invalid value for 'switch'"),
+        (("kill-switch",), "", 2, "Missing argument 'SWITCH'"),
     ):
         found, printed, error = await polyfleet(fleet, *arguments, said=said)
         assert (found, printed) == (code, ""), (arguments, error)
@@ -130,7 +131,7 @@ async def test_risk_shows_what_is_used_up_and_ends_a_stop(fleet: Served) -> None
 
 
 async def test_the_kill_switch_goes_on_and_off(fleet: Served) -> None:
-    code, printed, _ = await polyfleet(fleet, "kill-switch", "on", "--reason", "a test", "--json")
+    code, printed, _ = await polyfleet(fleet, "kill-switch", "on", "a test", "--json")
     assert (code, json.loads(printed)["halted"]) == (0, "a test")
     assert await polyfleet(fleet, "kill-switch", "off") == (0, "trading is allowed again\n", "")
     assert fleet.context.state.halted is None
@@ -160,7 +161,7 @@ async def test_a_difference_from_the_venue_is_shown_and_booked(fleet: Served) ->
 
 
 async def test_the_kill_switch_sells_out_if_it_is_told_to(fleet: Served) -> None:
-    code, printed, _ = await polyfleet(fleet, "kill-switch", "on", "a drill", "--flatten")
+    code, printed, _ = await polyfleet(fleet, "kill-switch", "flatten", "a drill")
     assert (code, printed.splitlines()[0]) == (0, "all trading is stopped and all orders are cancelled")
     assert printed.splitlines()[1].startswith("what agents hold is being sold")
     state = fleet.context.state
@@ -170,7 +171,7 @@ async def test_the_kill_switch_sells_out_if_it_is_told_to(fleet: Served) -> None
     await fleet.context.settle(await fleet.stand.supervisor.store(Type.RISK, event))
     _, printed, _ = await polyfleet(fleet, "status")
     assert "halted     a drill\nwallet main still holds 5 Yes Will it rain? (a): nobody bids for them\n" in printed
-    await polyfleet(fleet, "kill-switch", "--lift")
+    await polyfleet(fleet, "kill-switch", "off")
 
 
 async def test_what_waits_is_shown_approved_and_rejected(fleet: Served) -> None:

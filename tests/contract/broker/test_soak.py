@@ -15,15 +15,17 @@ import pytest
 
 from actors import broker as broker_actor
 from actors.sandbox.named_faults import KNOWN
-from actors.sandbox.records import OrderRecord, TradeRecord
+from actors.sandbox.records import Change, OrderRecord, TradeRecord
 from actors.sandbox.venue import VenueConfig
 from agents.errors import PolyfleetError, Unavailable
 from agents.events import Event, Type
 from agents.model import Account, MarketView
 from agents.money import ONE, floor_to, text
 from agents.ports import Intent, Placed
+from tests.contract.broker.at_risk import AtRisk
 from tests.contract.broker.fleet import Fleet, until
 from tests.contract.broker.test_check import Lively
+from tests.contract.broker.test_risk import limit
 
 DECISIONS = int(os.environ.get("SOAK_DECISIONS", "200"))
 SEED = int(os.environ.get("SOAK_SEED", "6"))
@@ -56,9 +58,13 @@ FAULTS = {
 }
 
 
+#: The limits of the wallet, in pUSD and orders; narrow enough to be met.
+MOST_OF_TRADE, MOST_OF_MARKET, MOST_OF_EVENT, MOST, MOST_OPEN = 15, 40, 60, 700, 60
+
+
 @dataclass
 class Outcome:
-    """What came of a soak: the fleet, what its agents asked for and were told, and what the venue has."""
+    """What came of a soak: the fleet, what its agents asked for and were told, what the venue has, and all that it said."""
 
     fleet: Fleet
     asked: list[str]
@@ -66,6 +72,7 @@ class Outcome:
     orders: dict[str, OrderRecord]
     trades: list[TradeRecord]
     events: list[Event]
+    changes: list[Change]
 
 
 async def books_are_the_venues(outcome: Outcome) -> None:
@@ -110,11 +117,30 @@ async def every_order_is_accounted_for(outcome: Outcome) -> None:
     assert set(sides.values()) <= {"CONFIRMED", "FAILED"}
 
 
-#: What must hold of every soak. A rule of the venue's side, such as "no limit was ever exceeded", is another function here.
+async def no_limit_was_exceeded_at_the_venue(outcome: Outcome) -> None:
+    """At no moment at which the venue accepted an order was more at risk than the limits allow; and they were met."""
+    owner = outcome.fleet.address.lower()
+    agents = {event.data["orderId"]: str(event.agent_id) for event in outcome.events if event.type is Type.ORDER}
+    places = {each.condition_id: each.event for each in outcome.fleet.broker._desk.known_markets.values()}
+    moments = list(AtRisk(owner, agents, places).moments(outcome.changes))
+    assert len(moments) > DECISIONS // 20, "or the test says nothing"
+    for each in moments:
+        assert each.cost <= MOST_OF_TRADE * ONE, each
+        assert each.market <= MOST_OF_MARKET * ONE, each
+        assert each.event <= MOST_OF_EVENT * ONE, each
+        assert each.total <= MOST * ONE, each
+        assert each.open_orders <= MOST_OPEN, each
+    refused = "\n".join(placed.reason for placed in outcome.answered.values() if placed.status == "rejected")
+    assert "maxTrade of wallet:main" in refused
+    assert "maxMarketExposure of wallet:main" in refused
+
+
+#: What must hold of every soak.
 INVARIANTS: tuple[Callable[[Outcome], Awaitable[None]], ...] = (
     books_are_the_venues,
     no_order_was_accepted_twice,
     every_order_is_accounted_for,
+    no_limit_was_exceeded_at_the_venue,
 )
 
 
@@ -183,7 +209,16 @@ async def test_whatever_goes_wrong_the_books_are_the_venues_in_the_end(tmp_path:
     assert FAULTS.keys() == KNOWN.keys()
     fleet = Fleet(Lively(VenueConfig(seed=SEED, speed=60.0)), tmp_path)
     await fleet.start(**dict.fromkeys(AGENTS, "450"))
-    outcome = Outcome(fleet, [], {}, {}, [], [])
+    narrow = {
+        "maxTrade": MOST_OF_TRADE,
+        "maxMarketExposure": MOST_OF_MARKET,
+        "maxEventExposure": MOST_OF_EVENT,
+        "maxExposure": MOST,
+        "maxOpenOrders": MOST_OPEN,
+    }
+    await limit(fleet, wallet=narrow)
+    outcome = Outcome(fleet, [], {}, {}, [], [], [])
+    fleet.served.run(lambda exchange: exchange.subscribe(outcome.changes.append))
     named = fleet.served.server.venue.faults
     fleet.served.run(lambda _: named.switch(FAULTS))
     each = -(-DECISIONS // len(AGENTS))

@@ -172,8 +172,9 @@ def test_the_kill_switch_asks_for_a_word_and_can_be_lifted(dashboard: Dashboard,
     dialog = visitor.page.get_by_role("dialog")
     word = dialog.get_by_label("Type STOP to confirm")
     word.fill("stop")
-    dialog.get_by_role("button", name="Stop all trading").click()
+    word.press("Enter")
     expect(dialog).to_contain_text("in capital letters", timeout=SOON)
+    expect(dialog.get_by_role("button", name="Stop all trading")).to_be_disabled()
     assert state(dashboard).halted is None
     dialog.get_by_label("Reason, for the log").fill("too wild")
     word.fill("STOP")

@@ -59,14 +59,16 @@ async def test_only_one_that_is_gone_or_another_life_is_not_adopted() -> None:
 
 async def test_of_a_death_only_what_was_found_is_told_not_what_may_have_been() -> None:
     advice = "Some common causes include: (1) the process was killed by the OOM killer due to high memory usage"
-    for kind, detail, failure_kind in (
-        ("SYSTEM_ERROR", "Worker unexpectedly exits with a connection error code 2. End of file.", Failure.CRASH),
-        ("NODE_OUT_OF_MEMORY", "Task was killed due to the node running low on memory.", Failure.OOM),
+    silent = "Worker unexpectedly exits with a connection error code 2. End of file."
+    memory = "Task was killed due to the node running low on memory."
+    for kind, detail, told, failure_kind in (
+        ("SYSTEM_ERROR", silent, "it ended without a word, killed or crashed below Python", Failure.CRASH),
+        ("NODE_OUT_OF_MEMORY", memory, memory, Failure.OOM),
     ):
         error = ActorDiedError()
         error.error_msg = f"The actor died. Worker exit type: {kind} Worker exit detail: {detail} {advice}"
         failed = (await failure(error)).failed
-        assert (failed.failure, failed.cause) == (failure_kind, f"its process died: {detail} ({kind})")
+        assert (failed.failure, failed.cause) == (failure_kind, f"its process died: {told} ({kind})")
 
 
 async def test_wrong_input_is_final() -> None:
