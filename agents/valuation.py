@@ -14,6 +14,13 @@ from agents.portfolio import Book
 PriceSource = Literal["payout", "bid", "ask", "last"]
 
 
+class Price(NamedTuple):
+    """What a share is worth, and where that is from; None: nothing says so."""
+
+    amount: Micro | None
+    source: PriceSource | None
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """A token's market, and the prices of its book: None where there is none. `last` is that of the latest trade known."""
@@ -23,28 +30,43 @@ class Quote:
     bid: Micro | None
     ask: Micro | None
     last: Micro | None
+    payout: Micro | None = None
 
     @property
     def event(self) -> tuple[str, str]:
         """The id and the title of the event that it belongs to; a market without one is its own."""
         return self.market.event, self.market.event_title or self.market.question
 
+    def price(self, size: Micro) -> Price:
+        """Return the price at which so many shares count: of a market that trades its best bid, or nothing if all only offer.
+
+        A market without a book (it has ended and waits for its result, or its book is still loading) is worth its last
+        price: there is no bid that says otherwise.
+        """
+        if self.payout is not None:
+            return Price(self.payout, "payout")
+        if not self.market.takes_orders or (self.bid is None and self.ask is None):
+            return Price(self.last, None if self.last is None else "last")
+        if size < 0:
+            return Price(ONE if self.ask is None else self.ask, "ask")
+        return Price(self.bid or 0, "bid")
+
 
 def quotes(views: Iterable[MarketView]) -> dict[str, Quote]:
     """Return the quote of every token of these markets."""
-    return {token: _quote(view, index) for view in views for index, token in enumerate(view.market.tokens)}
+    return {token: quote_of(view, token) for view in views for token in view.market.tokens}
 
 
-def _quote(view: MarketView, index: int) -> Quote:
-    book = view.books[index]
-    return Quote(view.market, view.market.outcomes[index], book.bid, book.ask, view.last(index))
+def quote_of(view: MarketView, token_id: str) -> Quote:
+    """Return the quote of one of a market's tokens."""
+    market, index = view.market, view.market.index(token_id)
+    book, payout = view.books[index], market.payouts[index] if market.payouts else None
+    return Quote(market, market.outcomes[index], book.bid, book.ask, view.last(index), payout)
 
 
-class Price(NamedTuple):
-    """What a share is worth, and where that is from; None: nothing says so."""
-
-    amount: Micro | None
-    source: PriceSource | None
+def worth(view: MarketView, token_id: str) -> Micro | None:
+    """Return what a share that is held is surely worth; None if nothing says so."""
+    return quote_of(view, token_id).price(ONE).amount
 
 
 @dataclass(slots=True)
@@ -97,24 +119,18 @@ class Valuation:
     def payout(self, token: str) -> Micro | None:
         """Return what a share of a token pays, if its market has resolved."""
         quote = self.quoted.get(token)
-        if quote and quote.market.payouts:
-            return quote.market.payouts[quote.market.tokens.index(token)]
+        if quote and quote.payout is not None:
+            return quote.payout
         paid = self._paid.get(token)
         return None if paid is None else micro(paid)
 
     def price(self, token: str, size: Micro) -> Price:
-        """Return the price at which so many shares count; a book with offers and no bid says that they are worth nothing."""
+        """Return the price at which so many shares count, by the log if their market has resolved."""
         paid = self.payout(token)
         if paid is not None:
             return Price(paid, "payout")
         quote = self.quoted.get(token)
-        if quote is None:
-            return Price(None, None)
-        if quote.bid is None and quote.ask is None:
-            return Price(quote.last, "last" if quote.last is not None else None)
-        if size < 0:
-            return Price(ONE if quote.ask is None else quote.ask, "ask")
-        return Price(quote.bid or 0, "bid")
+        return quote.price(size) if quote else Price(None, None)
 
     def redeemable(self, token: str, size: Micro) -> Micro:
         """Return what shares will be paid out for: nothing while their market has not resolved."""

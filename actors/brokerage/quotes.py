@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from agents.limits.losses import worth
 from agents.model import MarketView
 from agents.money import Micro, micro
 from agents.ports import MarketFeed
+from agents.valuation import worth
 
 #: Seconds for which a market that is not open any more is not asked for again.
 _AGAIN = 5.0

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from agents.limits.exposure import FLEET, agent_scope, scopes
 from agents.limits.settings import FleetLimits, RiskSettings, amount
 from agents.limits.state import NEW, Mark, RiskState, Rule, Stop
-from agents.model import MarketView
 from agents.money import Micro, notional, text
 from agents.portfolio import UNALLOCATED, Portfolio
 from agents.spec import AgentSpec
@@ -20,21 +19,6 @@ _PEAK_STEP = 200
 def day_of(venue_time: int) -> int:
     """Return the number of the UTC day of a venue time in milliseconds."""
     return venue_time // _DAY
-
-
-def worth(view: MarketView, token_id: str) -> Micro | None:
-    """Return what a share is surely worth: its payout or best bid; nothing where only offers are left.
-
-    A market without a book (it has ended and waits for its result, or its book is still loading) is worth its last
-    price: there is no bid that says otherwise. None if that is not known.
-    """
-    index = view.market.index(token_id)
-    if view.market.payouts is not None:
-        return view.market.payouts[index]
-    book = view.books[index]
-    if view.market.takes_orders and (book.bids or book.asks):
-        return book.bid or 0
-    return view.last(index)
 
 
 def results(portfolio: Portfolio, worths: Mapping[str, Micro | None]) -> dict[str, Micro]:

@@ -9,11 +9,12 @@ from typing_extensions import TypedDict
 
 from agents.fleet import FleetState
 from agents.limits.exposure import FLEET, agent_of, agent_scope, holdings, scopes, wallet_scope
-from agents.limits.losses import results, worth
+from agents.limits.losses import results
 from agents.limits.settings import FleetLimits, RiskSettings, WalletLimits, amount
 from agents.limits.state import Rule
 from agents.model import MarketView
 from agents.money import Micro, micro, text
+from agents.valuation import worth
 from supervisor.api.market_views import Exact, maybe_text
 
 ScopeName = Annotated[str, Field(description="agent:ID, wallet:NAME or fleet.")]

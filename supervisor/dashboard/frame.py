@@ -16,6 +16,7 @@ _PAGES = (
     ("Fleet", "/"),
     ("Markets", "/markets"),
     ("Portfolio", "/portfolio"),
+    ("Risk", "/risk"),
     ("Approvals", "/approvals"),
     ("Notifications", "/notifications"),
     ("Settings", "/settings"),

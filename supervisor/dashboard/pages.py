@@ -16,6 +16,7 @@ from supervisor.dashboard.live import Live
 from supervisor.dashboard.market_page import market_page, markets_page
 from supervisor.dashboard.notifications_page import notifications_page
 from supervisor.dashboard.portfolio_page import portfolio_page
+from supervisor.dashboard.risk_page import risk_page
 from supervisor.dashboard.settings_page import settings_page
 
 #: Seconds that a page may take to be built, on a machine that does a lot besides.
@@ -32,6 +33,7 @@ for _path, _title, _build in (
     ("/", "Fleet", fleet_page),
     ("/markets", "Markets", markets_page),
     ("/portfolio", "Portfolio", portfolio_page),
+    ("/risk", "Risk", risk_page),
     ("/approvals", "Approvals", approvals_page),
     ("/notifications", "Notifications", notifications_page),
     ("/settings", "Settings", settings_page),

@@ -10,7 +10,7 @@ from actors import naming, remote
 from agents.events import Event, Type
 
 #: Seconds between two looks, and for the whole.
-_LOOK = 0.01
+_LOOK = 0.02
 _TIMEOUT = 120.0
 
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from agents.events import Type
 from agents.fleet import FleetState
+from agents.limits.state import Rule, Stop, stop_data
 from agents.money import ONE
 from agents.sell_out import Left, SellOut, sell_out_data
 from agents.spec import AgentState
@@ -16,7 +17,7 @@ from tests.contract.dashboard.served import Dashboard, Loop, served
 from tests.contract.dashboard.visitor import SOON, Visitor
 from tests.unit.supervisor.api.stand import asking, market_view
 
-PATHS = ("", "agent/agent-03", "markets", "market/0xc3", "portfolio", "approvals", "notifications", "settings")
+PATHS = ("", "agent/agent-03", "markets", "market/0xc3", "portfolio", "risk", "approvals", "notifications", "settings")
 
 
 def state(dashboard: Dashboard) -> FleetState:
@@ -223,6 +224,20 @@ def test_what_waits_is_counted_on_every_page_and_decided_on_with_a_button(dashbo
     expect(page.get_by_text("Nothing waits to be approved.")).to_be_visible(timeout=SOON)
     expect(count).to_have_text("")
     assert dashboard.run(order_of(dashboard, "second")) == ("rejected", "dashboard")
+
+
+def test_a_stop_for_losses_is_told_with_its_reason_and_lifted_with_a_button(dashboard: Dashboard, visitor: Visitor) -> None:
+    visitor.go("risk")
+    row = visitor.row("agent:agent-03", "Limits")
+    expect(row).to_contain_text("of 200")
+    expect(row.get_by_role("button", name="resume")).to_be_disabled()
+    stop = Stop(Rule.DAILY_LOSS, "100", "120", "maxDailyLoss: agent:agent-03 lost 120 pUSD today", 0, -120 * ONE)
+    dashboard.stand.supervisor.stopped["agent:agent-03"] = [Rule.DAILY_LOSS]
+    dashboard.run(dashboard.stand.supervisor.store(Type.RISK, stop_data("agent:agent-03", stop, 1)))
+    expect(row).to_contain_text("lost 120 pUSD today", timeout=SOON)
+    row.get_by_role("button", name="resume").click()
+    expect(row).not_to_contain_text("lost 120", timeout=SOON)
+    assert not state(dashboard).risk.stops.get("agent:agent-03")
 
 
 async def order_of(dashboard: Dashboard, key: str) -> tuple[str, str]:

@@ -6,36 +6,15 @@ from typing import Any
 from agents import facts
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, FleetState, agent_data
-from agents.limits.losses import Findings, High, look, results, worth
+from agents.limits.losses import Findings, High, look, results
 from agents.limits.state import Mark, RiskState, Rule, Stop, marks_data, resumed_data, stop_data
 from agents.model import Side
 from agents.money import ONE, micro
 from agents.orders import OrderStatus
-from tests.unit.agents.worlds import event, market, seen, spec
+from tests.unit.agents.worlds import event, market, spec
 
 MARKET = market(1)
 YES, NO = MARKET.tokens
-
-
-def test_a_share_is_worth_its_best_bid_and_nothing_where_only_offers_are_left() -> None:
-    view = seen(MARKET, bids=(("0.4", 5),), asks=(("0.7", 5),), prices=(0.55,))
-    assert (worth(view, YES), worth(view, NO)) == (micro("0.4"), micro("0.3"))
-    assert worth(seen(MARKET, bids=(), prices=(0.55,)), YES) == 0
-    # Somebody bids for it all the same: whoever offers the other outcome.
-    assert worth(seen(MARKET, bids=(), prices=(0.55,)), NO) == micro("0.49")
-
-
-def test_without_a_book_a_share_is_worth_its_last_price() -> None:
-    empty = seen(MARKET, bids=(), asks=(), prices=(0.5, 0.8))
-    assert (worth(empty, YES), worth(empty, NO)) == (micro("0.8"), micro("0.2"))
-    ended = seen(replace(MARKET, accepting_orders=False), prices=(0.8,))
-    assert worth(ended, YES) == micro("0.8")
-    assert worth(seen(MARKET, bids=(), asks=()), YES) is None
-
-
-def test_a_resolved_share_is_worth_its_payout() -> None:
-    view = seen(replace(MARKET, payouts=(0, ONE), closed=True), prices=(0.8,))
-    assert (worth(view, YES), worth(view, NO)) == (0, ONE)
 
 
 class History:
