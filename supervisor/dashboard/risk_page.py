@@ -7,7 +7,6 @@ from supervisor.dashboard.live import Live, panel
 from supervisor.dashboard.live_table import LiveTable, Row, column
 
 _RULES = {
-    "maxExposure": "Exposure",
     "maxMarketExposure": "In one market",
     "maxEventExposure": "In one event",
     "maxDailyLoss": "Day's loss",
@@ -27,6 +26,7 @@ async def risk_page(live: Live) -> None:
     columns = (
         column("scope", "Scope", "link", sort=True),
         column("result", "Result", "signed", sort=True),
+        column("maxExposure", "Exposure", "number", sort=True),
         *(column(rule, label, "number", sort=True, narrow=False) for rule, label in _RULES.items()),
         column(_ORDERS, "Open orders", sort=True, narrow=False),
         column("blocked", "Why it buys nothing", "long"),
@@ -48,7 +48,7 @@ def _row(risk: ScopeRisk) -> Row:
         "scope": {"text": risk["scope"], "to": f"/agent/{agent_id}" if agent_id else None},
         "result": float(risk["result"]),
         "blocked": {"text": risk["blocked"] or ""},
-        "actions": [{"name": "resume", "on": any(stop["rule"] in LIFTABLE for stop in risk["stops"])}],
+        "actions": [{"name": "resume", "on": True}] if any(stop["rule"] in LIFTABLE for stop in risk["stops"]) else [],
     } | {use["rule"]: _use(use) for use in risk["uses"]}
 
 

@@ -69,7 +69,7 @@ async def test_what_is_wrong_is_said_in_one_sentence(fleet: Served) -> None:
         (("agents", "clone", "nobody", "b"), "", 1, "There is no agent 'nobody'"),
         (("agents", "--json", "delete", "a"), "", 2, "give --json after delete"),
         (("kill-switch", "maybe"), "", 2, "Invalid value for 'switch'"),
-        (("kill-switch",), "", 2, "Missing argument 'SWITCH'"),
+        (("kill-switch",), "", 2, "Missing argument 'switch'"),
     ):
         found, printed, error = await polyfleet(fleet, *arguments, said=said)
         assert (found, printed) == (code, ""), (arguments, error)

@@ -173,6 +173,8 @@ async def act(fleet: Fleet, agent_id: str, decisions: int, random: Random, outco
             views = [view for view in (await fleet.feed.snapshot()).changed if view.market.accepting_orders]
             account = await fleet.broker.account(agent_id)
         except PolyfleetError:
+            views = []
+        if not views:
             await asyncio.sleep(0.2)
             continue
         intents = [intent for _ in range(random.randint(1, 3)) if (intent := wish(fleet, views, account, random))]

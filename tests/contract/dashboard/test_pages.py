@@ -230,7 +230,7 @@ def test_a_stop_for_losses_is_told_with_its_reason_and_lifted_with_a_button(dash
     visitor.go("risk")
     row = visitor.row("agent:agent-03", "Limits")
     expect(row).to_contain_text("of 200")
-    expect(row.get_by_role("button", name="resume")).to_be_disabled()
+    expect(row.get_by_role("button")).to_have_count(0)
     stop = Stop(Rule.DAILY_LOSS, "100", "120", "maxDailyLoss: agent:agent-03 lost 120 pUSD today", 0, -120 * ONE)
     dashboard.stand.supervisor.stopped["agent:agent-03"] = [Rule.DAILY_LOSS]
     dashboard.run(dashboard.stand.supervisor.store(Type.RISK, stop_data("agent:agent-03", stop, 1)))
