@@ -24,7 +24,7 @@ from agents.errors import StaleIncarnation, Unavailable
 from agents.events import Event, Type
 from agents.model import Decision, MarketView, View
 from agents.money import text
-from agents.ports import Beat, Broker, Forecaster, Intent, Ledger, MarketFeed, Supervisor
+from agents.ports import Beat, Broker, Forecaster, Intent, Ledger, MarketFeed, Snapshot, Supervisor
 from agents.process_protocol import Report
 from agents.spec import AgentSpec
 
@@ -74,6 +74,8 @@ class AgentService:
         self._version = 0
         self._paused = False
         self._stopping = asyncio.Event()
+        #: Held while it begins: a supervisor that takes over may ask for that once more.
+        self._beginning = asyncio.Lock()
         #: Held while a round is under way.
         self._turn = asyncio.Lock()
         self._life: asyncio.Task[None] | None = None
@@ -94,13 +96,15 @@ class AgentService:
 
     async def begin(self, paused: bool = False) -> int:
         """Make the strategy and begin to decide; return the process id. Raises InvalidInput for a spec that cannot work."""
-        if self._life is None:
-            self._agent = Agent(self._spec)
-            await self._program.begin(self._spec, self._agent.strategy.command)
-            self._paused = paused
-            self._life = asyncio.create_task(self._live(self._agent))
-            self._beats = asyncio.create_task(self._beat())
-            log.info("life %d begins with strategy %s%s", self._incarnation, self._spec.strategy, ", paused" if paused else "")
+        async with self._beginning:
+            if self._life is None:
+                self._agent = Agent(self._spec)
+                await self._program.begin(self._spec, self._agent.strategy.command)
+                self._paused = paused
+                self._life = asyncio.create_task(self._live(self._agent))
+                self._beats = asyncio.create_task(self._beat())
+                how = ", paused" if paused else ""
+                log.info("life %d begins with strategy %s%s", self._incarnation, self._spec.strategy, how)
         return os.getpid()
 
     async def run(self) -> None:
@@ -123,10 +127,10 @@ class AgentService:
     async def configure(self, spec: dict[str, Any]) -> None:
         """Take a changed spec."""
         self._spec = AgentSpec.model_validate(spec)
+        self._markets, self._version = {}, 0
         if self._agent is not None:
             self._agent.configure(self._spec)
             await self._program.begin(self._spec, self._agent.strategy.command)
-        self._markets, self._version = {}, 0
 
     async def control_describe(self) -> dict[str, Any]:
         """Return who this is; it runs on the control thread."""
@@ -172,7 +176,7 @@ class AgentService:
             await self._rest(pace, now)
 
     async def _round(self, agent: Agent) -> int:
-        snapshot = await self._feed.snapshot(self._spec.markets, self._version)
+        snapshot = await self._look()
         for id in snapshot.gone:
             self._markets.pop(id, None)
         self._markets |= {view.market.condition_id: view for view in snapshot.changed}
@@ -193,6 +197,14 @@ class AgentService:
                 agent.report(intent.decision, outcome)
                 log.info("%s: %s", _shown(intent.decision), outcome.status + (f", {outcome.reason}" if outcome.reason else ""))
         return snapshot.now
+
+    async def _look(self) -> Snapshot:
+        """Return what has changed of the markets; again where the spec did meanwhile, as that may want others."""
+        while True:
+            spec = self._spec
+            snapshot = await self._feed.snapshot(spec.markets, self._version)
+            if spec is self._spec:
+                return snapshot
 
     async def _foreseen(self, agent: Agent, view: View) -> View:
         """Return the view with the forecasts that the strategy wants, as far as they are there."""

@@ -98,6 +98,8 @@ class Keeper:
         self._examination = asyncio.Lock()
         self._changed = asyncio.Condition()
         self._actor: AgentActor | None = None
+        #: How often it was queued for a start: the latest time counts.
+        self._queued = 0
         #: The life that an operator has killed.
         self._killed: int | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -154,11 +156,14 @@ class Keeper:
             self.record = replace(self.record, spec=spec)
             self.seq = await self._with.log_change(self.record, "updated", True)
         if self._actor is not None and self.record.state in (AgentState.RUNNING, AgentState.PAUSED):
-            try:
-                await self._actor.configure(spec)
-            except AgentFailed as error:
-                log.warning("agent %s did not take its changed spec: %s", self.id, error)
+            await self._configure(self._actor)
         return self.seq
+
+    async def _configure(self, actor: AgentActor) -> None:
+        try:
+            await actor.configure(self.record.spec)
+        except AgentFailed as error:
+            log.warning("agent %s did not take its changed spec: %s", self.id, error)
 
     async def kill(self) -> int:
         """Kill the process, as a crash would, and return the seq of the agent's latest change.
@@ -225,9 +230,22 @@ class Keeper:
             await self._perform(effect, life)
         except Exception as error:
             log.exception("keeping agent %s failed", self.id)
+            if self._is_owed(effect, life):
+                await asyncio.sleep(_RETRY)
+                self._spawn(self._carry_out(effect, life))
+                return
             # Nobody would watch it any more: a new life is better than one without a keeper.
             cause = f"what its keeper had to do failed: {type(error).__name__}: {error}"
             await self.send(Failed(Failure.CRASH, cause), None if isinstance(effect, Queue) else life)
+
+    def _is_owed(self, effect: Effect, life: int) -> bool:
+        """Whether an effect that failed must be tried again: a failure of the agent would not bring it about."""
+        match effect:
+            case Queue():
+                return self.record.state is AgentState.PENDING
+            case Stop():
+                return (self.record.state, self.record.incarnation) == (AgentState.STOPPING, life)
+        return isinstance(effect, CancelOrders)
 
     async def _perform(self, effect: Effect, life: int) -> None:
         match effect:
@@ -248,17 +266,22 @@ class Keeper:
                 await self._until_done(self._broker.cancel_agent, self.id)
 
     async def _bring_up(self) -> None:
+        self._queued += 1
+        turn = self._queued
         await self._with.may_start.wait()
         await self._until_wallet_is_ready()
         async with self._with.slots:
-            if self.record.state is not AgentState.PENDING:
+            if self.record.state is not AgentState.PENDING or turn != self._queued:
                 return
             life = await self._until_done(self._with.ledger.open_source, f"agent:{self.id}")
+            if turn != self._queued:
+                return
             seq = await self.send(Slot(life))
             # While its broker reads the log up to there, the process starts.
             admission = asyncio.ensure_future(self._until_done(self._broker.admit, self.id, life, seq))
+            spec = self.record.spec
             try:
-                self._actor = actor = await self._with.actors.launch(self.record.spec, life)
+                self._actor = actor = await self._with.actors.launch(spec, life)
             except Unavailable as error:
                 await self.send(Failed(Failure.STARTUP, str(error), external=True), life)
                 return
@@ -268,10 +291,11 @@ class Keeper:
                 # It was stopped meanwhile, when there was no process to end yet.
                 await actor.kill()
                 return
-            await self._begin(actor, life)
+            await self._begin(actor, life, spec)
         self._spawn(self._carry_out(Watch(), life))
 
-    async def _begin(self, actor: AgentActor, life: int) -> None:
+    async def _begin(self, actor: AgentActor, life: int, launched: AgentSpec | None = None) -> None:
+        """Let a process begin, and tell it what has changed of the spec since it was launched with (None: with which?) one."""
         timeout = self.record.spec.restart.start_timeout
         try:
             async with asyncio.timeout(timeout):
@@ -283,6 +307,8 @@ class Keeper:
         else:
             self.last_beat, self.beat = self._with.clock(), None
             await self.send(Launched(pid), life)
+            if self.record.spec != launched and self.record.state in (AgentState.RUNNING, AgentState.PAUSED):
+                await self._configure(actor)
 
     async def _take_charge(self, actor: AgentActor, life: int) -> None:
         """Wait for the end of a life, whatever it is; one that a former supervisor launched may not have begun yet."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,8 +144,10 @@ class Registry:
         """Stop an agent, if need be, and remove it; return the seq. Raises Unavailable if it does not stop."""
         async with self._lock:
             keeper = self.keeper(agent_id)
-            if keeper.record.state not in (AgentState.STOPPED, AgentState.STOPPING):
-                await keeper.send(Control("stop"))
+            if keeper.record.state is not AgentState.STOPPED:
+                # One that stops already, for good, need not be asked.
+                with suppress(Conflict):
+                    await keeper.send(Control("stop"))
             if not await keeper.at_rest(_STOP_TIMEOUT):
                 raise Unavailable(f"agent {agent_id} did not stop within {_STOP_TIMEOUT:g} s; try again")
             seq = await self._with.log_change(keeper.record, "deleted", True)

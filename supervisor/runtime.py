@@ -31,6 +31,7 @@ from supervisor.agent_actors import AgentActors
 from supervisor.application_watch import ApplicationWatch
 from supervisor.core.breaker import Breaker, Deaths
 from supervisor.core.claims import Claims
+from supervisor.core.lifecycle import stopped_with_fleet
 from supervisor.core.signals import Action, Control, Failed, FleetStarts, FleetStops
 from supervisor.equity_watch import EquityWatch
 from supervisor.fleet_file import read_fleet_file
@@ -101,6 +102,7 @@ class SupervisorService:
         if state.tripped:
             self._surroundings.may_start.clear()
         self._agents.restore(state)
+        self._surroundings.stopping = resumed and any(map(stopped_with_fleet, state.agents.values()))
         # Those that were being started first: they take their slots before the others ask for one.
         for starting in (True, False):
             keepers = [each for each in self._agents.keepers.values() if (each.record.state is AgentState.STARTING) is starting]

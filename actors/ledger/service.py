@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar, cast
 
 from actors.ledger import snapshots
@@ -27,6 +28,7 @@ from agents.errors import InvalidInput, PolyfleetError
 from agents.events import Event, Type
 from agents.fleet import FleetState
 from agents.ports import Batch, Page
+from agents.unicode import repaired
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,9 @@ _CHUNK = 5000
 
 #: What the ledger's own events come from.
 _SOURCE = "ledger"
+
+#: How JSON writes a character beyond 16 bits, or half of one.
+_SURROGATE = "\\ud"
 
 #: What each kind of history is made of; orders are kept apart, as their latest states.
 _KINDS: dict[str, frozenset[str] | None] = {
@@ -129,8 +134,8 @@ class LedgerService:
         """
         if not events and not signed:
             return []
-        texts = tuple(_text(event) for event in events)
-        return cast(list[int], await self._commits.run(Append(tuple(events), texts, signed)))
+        stored, texts = zip(*map(_encoded, events), strict=True) if events else ((), ())
+        return cast(list[int], await self._commits.run(Append(stored, texts, signed)))
 
     async def poll(
         self,
@@ -326,8 +331,8 @@ async def _set_within(news: asyncio.Event, seconds: float) -> bool:
         return False
 
 
-def _text(event: Event) -> str:
-    """Return an event's data as JSON text; raises InvalidInput for an event that must not be stored."""
+def _encoded(event: Event) -> tuple[Event, str]:
+    """Return an event as it is stored, and its data as JSON text; raises InvalidInput for one that must not be stored."""
     if not event.id.startswith(f"{event.source}/{event.incarnation}/"):
         raise InvalidInput(
             f"event {event.id!r} must have an id {event.source}/{event.incarnation}/n: its source's, then a count"
@@ -335,7 +340,11 @@ def _text(event: Event) -> str:
     if event.type is Type.ORDER and not event.data.keys() >= {"orderId", "wallet", "status"}:
         raise InvalidInput(f"event {event.id!r} is an order without orderId, wallet or status")
     try:
-        return encode(event.data)
+        text = encode(event.data)
+        if _SURROGATE in text:
+            event = replace(event, data=repaired(event.data))
+            text = encode(event.data)
+        return event, text
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"the data of event {event.id!r} is not JSON: {error}") from None
 

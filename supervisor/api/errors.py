@@ -61,7 +61,7 @@ class JSON(Response):
 
     def render(self, content: Any) -> bytes:
         """Encode; a NaN is an error of ours, never an answer."""
-        return _encoder.encode(content).encode()
+        return _encoder.encode(content).encode(errors="replace")
 
 
 def refusal(

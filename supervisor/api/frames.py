@@ -32,12 +32,12 @@ class Frame:
     @cached_property
     def plain(self) -> bytes:
         """The message as a frame."""
-        return _frame(_TEXT, self.text.encode())
+        return _frame(_TEXT, self.text.encode(errors="replace"))
 
     @cached_property
     def deflated(self) -> bytes:
         """The message as a frame for clients that take deflated ones, each by itself (no context takeover)."""
-        content = self.text.encode()
+        content = self.text.encode(errors="replace")
         if len(content) < _DEFLATED_FROM:
             return self.plain
         deflate = zlib.compressobj(wbits=-WINDOW_BITS, memLevel=5)

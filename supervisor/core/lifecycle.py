@@ -55,6 +55,9 @@ class Step:
     effects: tuple[Effect, ...] = ()
 
 
+#: Why an agent is stopped that is to run again with the fleet.
+_FLEET_STOPS = "the fleet stops"
+
 #: The states in which an agent has, or is getting, a process.
 LIVE = frozenset({S.STARTING, S.RUNNING, S.PAUSED, S.STOPPING})
 
@@ -92,8 +95,13 @@ def step(record: AgentRecord, signal: Signal, now: int, random: Random) -> Step:
         case FleetStarts():
             return _fleet_starts(record)
         case FleetStops() if record.state in _UNSETTLED:
-            return _stopping(record, "the fleet stops")
+            return _stopping(record, _FLEET_STOPS)
     return Step(record)
+
+
+def stopped_with_fleet(record: AgentRecord) -> bool:
+    """Whether an agent was stopped because its fleet was, and waits for that to start again."""
+    return record.state is S.STOPPED and record.desired is not Desired.STOPPED and record.reason == _FLEET_STOPS
 
 
 def _control(record: AgentRecord, action: Action) -> Step:
@@ -172,16 +180,19 @@ def _found(record: AgentRecord, alive: bool, now: int, random: Random) -> Step:
             return Step(record, (Stop(),))
         case S.STARTING | S.RUNNING | S.PAUSED:
             if alive:
-                return Step(record, (Watch(),))
+                # The last life may have ended before the process was told.
+                told = () if record.state is S.STARTING else (Pause(record.state is S.PAUSED),)
+                return Step(record, (Watch(), *told))
             return _failed(record, Failed(Failure.LOST, "it was gone when the supervisor came back"), now, random)
-    return Step(record)
+    # So may its orders.
+    return Step(record, (CancelOrders(),))
 
 
 def _fleet_starts(record: AgentRecord) -> Step:
     """Start what should run; a stopped or quarantined agent stays so, one that was backing off waits no longer."""
     if record.desired is Desired.STOPPED or record.state is S.QUARANTINED:
         if record.state in (S.STOPPED, S.QUARANTINED):
-            return Step(record)
+            return Step(record, (CancelOrders(),))
         return Step(_at_rest(record, "it was to be stopped when the fleet ended"), (CancelOrders(),))
     if record.state is S.PENDING:
         return Step(record, (Queue(),))

@@ -253,3 +253,50 @@ async def test_begin_twice_is_begin_once(world: World) -> None:
     await stopped(agent)
     described = await agent.control_describe()
     assert (described["agentId"], described["incarnation"]) == ("a", 3)
+
+
+async def test_a_spec_that_changes_during_the_look_at_the_markets_hides_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+    answer.set()
+
+    async def snapshot(selection: Any, since: int) -> Snapshot:
+        # As the feed: the market changed last at version 7.
+        asked.set()
+        await answer.wait()
+        return Snapshot(7, await world.now(), () if since >= 7 else (VIEW,))
+
+    monkeypatch.setattr(world, "snapshot", snapshot)
+    agent = service(world)
+    await agent.begin()
+    await world.until(lambda: len(world.views) >= 2)
+    answer.clear()
+    asked.clear()
+    await asked.wait()
+    changed = {"id": "a", "strategy": "momentum", "interval": 1, "maxTradeAmount": 7}
+    await agent.configure(AgentSpec.model_validate(changed).wire())
+    answer.set()
+    seen = len(world.views)
+    await world.until(lambda: len(world.views) >= seen + 2)
+    await stopped(agent)
+    assert all(len(view.markets) == 1 for view in world.views)
+
+
+async def test_one_that_is_asked_to_begin_twice_lives_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, lives = service(world), []
+    live = agent._live
+
+    async def slow(*args: Any) -> None:
+        await asyncio.sleep(0)
+
+    async def counted(one: Any) -> None:
+        lives.append(one)
+        await live(one)
+
+    monkeypatch.setattr(agent._program, "begin", slow)
+    monkeypatch.setattr(agent, "_live", counted)
+    await asyncio.gather(agent.begin(), agent.begin())
+    await world.until(lambda: len(world.views) >= 1)
+    await stopped(agent)
+    assert len(lives) == 1

@@ -348,7 +348,9 @@ async def test_an_adopted_agent_that_was_starting_takes_a_slot() -> None:
     assert world.found.calls == []
     world.surroundings.slots.release()
     await world.until(lambda: world.keeper.record.state is S.RUNNING)
-    assert (world.found.calls, world.surroundings.slots.locked()) == (["begin paused=False"], False)
+    # Which spec it was launched with is not known any more.
+    await world.until(lambda: world.found is not None and world.found.calls == ["begin paused=False", "configure 100"])
+    await world.until(lambda: not world.surroundings.slots.locked())
 
 
 async def test_the_log_alone_rebuilds_the_record() -> None:
@@ -370,3 +372,88 @@ async def test_a_changed_spec_reaches_the_running_process() -> None:
     await world.keeper.change(changed)
     assert world.processes[0].calls[-1] == "configure 7"
     assert world.events[-1].data["spec"]["maxTradeAmount"] == 7
+
+
+async def test_what_changed_of_the_spec_while_the_process_started_is_told() -> None:
+    world = World()
+    world.log_is_known.clear()
+    await world.keeper.send(FleetStarts())
+    await world.until(lambda: len(world.processes) == 1)
+    await world.keeper.change(AgentSpec.model_validate(world.keeper.record.spec.wire() | {"maxTradeAmount": 7}))
+    world.log_is_known.set()
+    await world.until(lambda: "configure 7" in world.processes[0].calls)
+
+
+async def test_one_that_was_stopped_and_started_while_it_waited_comes_up_once() -> None:
+    world = World()
+    world.surroundings.slots = asyncio.Semaphore(2)
+    world.surroundings.may_start.clear()
+    opened = asyncio.Event()
+
+    async def open_source(source: str) -> int:
+        world.lives += 1
+        life = world.lives
+        await opened.wait()
+        return life
+
+    world.open_source = open_source  # type: ignore[method-assign]
+    await world.keeper.send(FleetStarts())
+    await asyncio.sleep(0)
+    await world.keeper.send(Control("stop"))
+    await world.keeper.send(Control("start"))
+    world.surroundings.may_start.set()
+    await world.until(lambda: world.lives > 0)
+    # Once more, when it has its turn already.
+    await world.keeper.send(Control("stop"))
+    await world.keeper.send(Control("start"))
+    opened.set()
+    await world.until(lambda: world.keeper.record.state is S.RUNNING)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(world.processes) == 1
+    assert world.keeper.record.restarts == 0
+
+
+async def test_an_error_that_nobody_foresaw_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supervisor.keeper._RETRY", 0.001)
+    world, failing = World(), {"open_source", "cancel_agent"}
+
+    async def open_source(source: str) -> int:
+        if failing and "open_source" in failing:
+            failing.discard("open_source")
+            raise RuntimeError("a hiccup of Ray")
+        return 1
+
+    async def cancel_agent(agent_id: str) -> int:
+        if "cancel_agent" in failing:
+            failing.discard("cancel_agent")
+            raise RuntimeError("a bug in the broker")
+        return 0
+
+    world.open_source, world.cancel_agent = open_source, cancel_agent  # type: ignore[method-assign]
+    await world.keeper.send(FleetStarts())
+    async with asyncio.timeout(5):
+        while world.keeper.record.state is not S.RUNNING:
+            await asyncio.sleep(0.001)
+    await world.keeper.send(Control("stop"))
+    assert await world.keeper.at_rest(5)
+    assert not failing
+
+
+async def test_orders_that_were_to_be_cancelled_when_the_supervisor_died_are() -> None:
+    world = World()
+    world.begin_fails = Failed(Failure.STARTUP, "no", final=True)
+    cancel = world.cancel_agent
+
+    async def away(agent_id: str) -> int:
+        raise Unavailable("the broker is not running now")
+
+    world.cancel_agent = away  # type: ignore[method-assign]
+    await world.keeper.send(FleetStarts())
+    await world.until(lambda: world.keeper.record.state is S.QUARANTINED)
+    for task in list(world.keeper._tasks):
+        task.cancel()
+    world.cancel_agent = cancel  # type: ignore[method-assign]
+    successor = Keeper(world.keeper.record, world.surroundings)
+    await successor.send(await successor.look_for())
+    await world.until(lambda: world.cancelled == ["a"])

@@ -1,6 +1,7 @@
 import asyncio
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,8 +12,9 @@ from agents.model import Account
 from agents.money import ONE
 from agents.portfolio import UNALLOCATED, Book
 from agents.ports import Broker, Ledger
-from agents.spec import AgentSpec, AgentState
+from agents.spec import AgentSpec, AgentState, Desired
 from supervisor.agent_actors import AgentActor
+from supervisor.core.signals import Ended
 from supervisor.keeper import Surroundings
 from supervisor.registry import Registry
 
@@ -115,3 +117,15 @@ async def test_a_reload_takes_no_cash_that_is_bound(desk: Desk) -> None:
         await desk.registry.reload([spec("a", budget=50)])
     assert (await desk.registry.reload([spec("a", budget=80)])).changed == ["a"]
     assert desk.registry.keeper("a").record.state is AgentState.STOPPED
+
+
+async def test_one_that_restarts_can_be_deleted(desk: Desk) -> None:
+    keeper = desk.registry.keepers["a"]
+    # As after a restart was asked for: it stops, and is to run again.
+    keeper.record = replace(keeper.record, state=AgentState.STOPPING, desired=Desired.RUNNING, incarnation=1)
+    deleting = asyncio.create_task(desk.registry.delete("a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await keeper.send(Ended())
+    await deleting
+    assert "a" not in desk.registry.keepers

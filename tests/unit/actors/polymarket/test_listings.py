@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from actors.polymarket.schema import Listing, SchemaError, clob_fee, event_listings, listing, millis, payouts, readable, strings
+from actors.polymarket.schema import (
+    Listing,
+    SchemaError,
+    clob_fee,
+    event_listings,
+    listing,
+    loads,
+    millis,
+    payouts,
+    readable,
+    strings,
+)
 from agents.model import FeeSchedule
 from agents.money import ONE
 from tests.unit.actors.polymarket.recordings import recorded
@@ -194,3 +205,9 @@ def test_an_event_lists_its_markets_and_the_odd_ones_are_left_out() -> None:
 def test_searches_hold_listings_too() -> None:
     events = recorded("gamma/search_response.json")["events"]
     assert sum(len(event_listings(event)) for event in events) > 0
+
+
+def test_half_a_character_is_a_question_mark_and_a_whole_one_stays() -> None:
+    cut = loads(b'{"question": "Will it? \\ud83d", "tags": ["\\uD83D\\uDE00", 1.5]}')
+    assert cut == {"question": "Will it? ?", "tags": ["\U0001f600", Decimal("1.5")]}
+    assert loads('"\\\\ud83d"') == "\\ud83d"

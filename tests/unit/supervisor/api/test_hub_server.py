@@ -26,6 +26,7 @@ def test_a_frame_says_its_length(length: int) -> None:
 
 
 def test_short_messages_are_not_deflated() -> None:
+    assert Frame("cut \ud83d").plain == Frame("cut ?").plain
     frame = Frame("short")
     assert frame.deflated is frame.plain
     assert len(Frame("long " * 100).deflated) < 60

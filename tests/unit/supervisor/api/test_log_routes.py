@@ -27,6 +27,18 @@ async def test_the_log_is_read_from_a_cursor_oldest_first(api: Api, stand: Stand
     assert (await api.get("/api/events", params={"after": -1})).status_code == 422
 
 
+async def test_several_types_can_be_asked_for(api: Api, stand: Stand) -> None:
+    await AgentStand(stand.ledger).log(Type.DECISION, Type.TRADE, Type.INFO)
+    page = (await api.get("/api/events", params={"type": ["trade", "info"]})).json()
+    assert [event["type"] for event in page["events"]] == ["trade", "info"]
+
+
+async def test_half_a_character_of_a_title_is_a_question_mark(api: Api, stand: Stand) -> None:
+    await AgentStand(stand.ledger).log(Type.DECISION, marketQuestion="Will it? \ud83d", outcome="Yes \U0001f600")
+    [event] = (await api.get("/api/events")).json()["events"]
+    assert (event["data"]["marketQuestion"], event["data"]["outcome"]) == ("Will it? ?", "Yes \U0001f600")
+
+
 async def test_an_event_is_shown_whole(api: Api, stand: Stand) -> None:
     [event] = AgentStand(stand.ledger).events(Type.INFO)
     await stand.ledger.append([event])

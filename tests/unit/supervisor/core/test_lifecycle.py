@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from agents.errors import Conflict
 from agents.fleet import AgentRecord
 from agents.spec import AgentSpec, AgentState, Desired, RestartPolicy
-from supervisor.core.lifecycle import LIVE, Step, step
+from supervisor.core.lifecycle import LIVE, Step, step, stopped_with_fleet
 from supervisor.core.signals import (
     Action,
     CancelOrders,
@@ -150,12 +150,27 @@ def test_a_fleet_that_stops_and_starts_has_the_same_agents_running() -> None:
 
 def test_a_new_life_of_the_supervisor_adopts_the_living_and_restarts_the_dead() -> None:
     adopted = after(running(), Found(alive=True))
-    assert (adopted.record, adopted.effects) == (running(), (Watch(),))
+    assert (adopted.record, adopted.effects) == (running(), (Watch(), Pause(False)))
     assert after(running(), Found(alive=False)).record.state is S.BACKING_OFF
     backing_off = after(running(), Failed(Failure.CRASH, "x")).record
     resumed = after(backing_off, Found(alive=False))
     assert resumed.record == backing_off
     assert isinstance(resumed.effects[0], Wait)
+
+
+def test_a_new_life_of_the_supervisor_does_again_what_the_last_may_not_have_come_to() -> None:
+    paused = after(running(), Control("pause")).record
+    assert Pause(True) in after(paused, Found(alive=True)).effects
+    for at_rest in (replace(running(), state=S.STOPPED), replace(running(), state=S.QUARANTINED)):
+        assert after(at_rest, Found(alive=False)).effects == (CancelOrders(),)
+        assert after(replace(at_rest, desired=Desired.STOPPED), FleetStarts()).effects == (CancelOrders(),)
+
+
+def test_it_is_known_who_was_stopped_with_the_fleet() -> None:
+    assert stopped_with_fleet(after(running(), FleetStops(), Ended(for_good=True)).record)
+    assert stopped_with_fleet(after(after(running(), Failed(Failure.CRASH, "x")).record, FleetStops()).record)
+    assert not stopped_with_fleet(after(running(), Control("stop"), Ended()).record)
+    assert not stopped_with_fleet(running())
 
 
 def test_a_late_timer_does_not_wake_a_stopped_agent() -> None:
