@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 from actors import remote
@@ -17,6 +18,7 @@ from actors.brokerage.desk import Desk
 from actors.brokerage.entry import Entry
 from actors.brokerage.heartbeat import Heartbeat
 from actors.brokerage.limits import Limits
+from actors.brokerage.orders import Order
 from actors.brokerage.payouts import Payouts
 from actors.brokerage.quotes import Quotes
 from actors.brokerage.reconciliation import Reconciliation
@@ -31,7 +33,7 @@ from actors.polymarket.server_time import ServerTime
 from actors.polymarket.trading import SignedOut
 from actors.settings import heartbeat_from
 from actors.system import SystemConfig
-from actors.venue_location import locate
+from actors.venue_location import locate, venue_time
 from agents.errors import PolyfleetError, Unavailable, VenueRefused, VenueUnknown
 from agents.model import Account, Holding
 from agents.money import Micro
@@ -81,12 +83,13 @@ class BrokerService:
     ) -> None:
         self._config = config
         self._where = where or (lambda: locate(config))
-        self._desk = Desk(wallet, ledger or remote.ledger(), feed or remote.market_feed(deadline=10.0), wall)
+        now = feed.now if feed else partial(venue_time, config)
+        self._desk = Desk(wallet, ledger or remote.ledger(), feed or remote.market_feed(deadline=10.0), wall, now)
         self._booking = Booking(self._desk)
         limits, breakers = Limits(self._desk, Quotes(self._desk.feed)), Breakers()
         self._entry = Entry(self._desk, self._booking, limits, breakers)
         self._approvals = Approvals(self._desk, self._entry)
-        self._watch_risk = Watch(self._desk, limits, breakers, self._entry.cancelling.cancel)
+        self._watch_risk = Watch(self._desk, limits, breakers, self.withdraw)
         self._recovery = Recovery(self._desk, self._booking)
         self._redemption = Redemption(self._desk, self._booking)
         self._payouts = Payouts(self._desk, self._redemption)
@@ -154,7 +157,11 @@ class BrokerService:
             for order in self._desk.orders.open(agent_id)
             if order_id in (None, order.id) and condition_id in (None, order.market.condition_id)
         ]
-        return await self._uninterrupted(self._entry.cancel(found))
+        return await self.withdraw(found)
+
+    async def withdraw(self, orders: Iterable[Order]) -> int:
+        """Cancel these orders and book how they ended, even if whoever asked is cancelled; return how many there were."""
+        return await self._uninterrupted(self._entry.cancel(orders))
 
     async def decide(self, approval_id: str, approve: bool, by: str) -> list[Placed]:
         """Send the orders that wait for a person under an id, or reject them; `by` says who decided.
@@ -282,10 +289,10 @@ class BrokerService:
             await self._work(channel)
         finally:
             desk.disconnected("it is connecting again")
-            for task in filter(None, (channel, watch, beating)):
+            beside = [task for task in (channel, watch, beating) if task]
+            for task in beside:
                 task.cancel()
-                with suppress(asyncio.CancelledError, PolyfleetError):
-                    await task
+            await asyncio.gather(*beside, return_exceptions=True)
             await session.close()
 
     async def _settle(self) -> None:

@@ -38,7 +38,9 @@ class Follower:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to follow; the ledger need not be there yet."""
+        """Begin to follow, unless it does; the ledger need not be there yet."""
+        if self._task is not None and not self._task.done():
+            return
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:

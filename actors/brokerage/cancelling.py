@@ -28,6 +28,7 @@ class Cancelling:
         await asyncio.gather(*(self.drop(order) for order in wanted if order.waiting))
         if not resting:
             return len(wanted)
+        _note_unwanted(resting)
         with desk.working():
             done, _ = await desk.venue.cancel([order.id for order in resting])
             await self._all_ended(resting, done)
@@ -40,6 +41,7 @@ class Cancelling:
         """
         desk = self._desk
         resting = [order for order in desk.orders.open() if not order.posting and not order.waiting]
+        _note_unwanted(resting)
         with desk.working():
             done = await desk.venue.cancel_all()
             await self._all_ended(resting, done)
@@ -70,3 +72,8 @@ class Cancelling:
         """Wait for the user channel to tell how a cancelled order ended, or ask."""
         if order.open and not (reported and await self.ends_within(order, CHANNEL)):
             await self._booking.settle(order, await self._desk.venue.order(order.id))
+
+
+def _note_unwanted(orders: Iterable[Order]) -> None:
+    for order in orders:
+        order.unwanted = order.unwanted or order.in_doubt

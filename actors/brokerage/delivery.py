@@ -96,6 +96,7 @@ class Delivery:
             if parcel.order.status is not S.SIGNED:
                 answers.create_task(self._followed(parcel.order))  # The user channel told of it meanwhile.
             elif reason:
+                parcel.order.unwanted = True
                 parcel.reason = f"it was not sent{' again' if parcel.reason else ''}: {reason}"
                 answers.create_task(self._given_up(parcel))
             else:

@@ -5,7 +5,7 @@ import copy
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,7 +36,14 @@ _MANY = 20_000
 class Desk:
     """One wallet's desk: `portfolio` holds the books as of the last own event and of what the log was followed to."""
 
-    def __init__(self, wallet: Wallet, ledger: Ledger, feed: MarketFeed, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        wallet: Wallet,
+        ledger: Ledger,
+        feed: MarketFeed,
+        wall: Callable[[], float] = time.time,
+        now: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
         self.wallet = wallet
         self.name = f"broker:{wallet.name}"
         self.ledger = ledger
@@ -70,8 +77,8 @@ class Desk:
         #: Told of each event that was folded into the books, and with None that they all are others.
         self.on_change: Callable[[Event | None], None] = lambda event: None
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        #: The venue's clock; whoever runs the broker keeps it set.
-        self.clock = VenueClock(feed.now)
+        #: The venue's clock, from `now` or the feed; whoever runs the broker keeps it set.
+        self.clock = VenueClock(now or feed.now)
         self._news = asyncio.Event()
         self._many = _MANY
 
@@ -85,8 +92,7 @@ class Desk:
             return
         incarnation = await self.ledger.open_source(self.name)
         head = await self.ledger.head()
-        if self.follower.state is None:
-            self.follower.start()
+        self.follower.start()
         if not await self.follower.reached(head, 30.0):
             raise Unavailable(f"{self.name} could not read the log up to {head}")
         self.portfolio = copy.deepcopy(self.fleet.portfolio)

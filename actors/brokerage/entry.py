@@ -309,9 +309,18 @@ class Entry:
         return await self.cancelling.cancel(orders)
 
     async def expire(self) -> None:
-        """Cancel the resting orders whose time on the venue's clock is over; the venue may know of none, or of a later one."""
-        now = self._desk.clock.reckoned
-        over = (order for order in self._desk.orders.open() if order.expires is not None and order.expires <= now)
+        """Cancel the resting orders that must not rest any more.
+
+        Those whose time on the venue's clock is over, as the venue may know of none, or of a later one. And those that the
+        venue took late: a time-out had left them in doubt when they, or all orders, were to be cancelled.
+        """
+        now, halted = self._desk.clock.reckoned, self.halted is not None
+        over = [
+            order
+            for order in self._desk.orders.open()
+            if (order.expires is not None and order.expires <= now)
+            or ((order.unwanted or halted) and not order.in_doubt and not order.waiting)
+        ]
         await self.cancelling.cancel(over)
 
 

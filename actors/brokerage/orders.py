@@ -51,6 +51,8 @@ class Order:
     failed: bool = False
     #: What a person is, or was, asked about it.
     approval: Approval | None = None
+    #: Somebody wanted it cancelled when it was not known whether the venue had it: it must not come to rest after all.
+    unwanted: bool = False
 
     @property
     def waiting(self) -> bool:

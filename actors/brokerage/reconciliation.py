@@ -93,11 +93,14 @@ class Reconciliation:
         return True
 
     async def _being_paid_out(self, difference: Holdings) -> bool:
-        """Whether shares are missing because their market has ended: then its payout is booked, to those who held them."""
+        """Whether all that differs is that shares have become cash, as their market has ended: that is booked as its payout."""
+        if not difference.shares or not 0 <= difference.cash <= -sum(difference.shares.values()):
+            return False
         for token_id, size in difference.shares.items():
-            if size < 0 and (view := await self._desk.feed.market(token_id)) and view.market.closed:
-                return True
-        return False
+            view = await self._desk.feed.market(token_id)
+            if size >= 0 or view is None or not view.market.closed:
+                return False
+        return True
 
     async def _agree(self) -> None:
         desk = self._desk

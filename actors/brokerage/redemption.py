@@ -122,8 +122,9 @@ class Redemption:
                 await self._book(market, new, lines)
                 return
             await asyncio.sleep(_PAUSE)
-        if not new:
-            raise VenueUnknown(f"the venue shows no payout of market {market.condition_id} yet")
+        if tx_hash not in new:
+            shown, owed = text(sum(new.values())), text(self._owed(market))
+            raise VenueUnknown(f"the venue shows {shown} of {owed} pUSD paid out for market {market.condition_id} yet")
         log.error("market %s paid %s pUSD for %s", market.condition_id, text(sum(new.values())), text(self._owed(market)))
         await self._book(market, new, self._lines(market))
 

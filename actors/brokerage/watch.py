@@ -80,6 +80,14 @@ class Watch:
 
     async def look(self) -> None:
         """Look once. Raises Unavailable."""
+        try:
+            await self._compare()
+        finally:
+            # Most of all where the feed does not answer.
+            await self._withdraw()
+
+    async def _compare(self) -> None:
+        """Compare breakers and losses with what they may be."""
         desk, limits = self._desk, self._limits
         try:
             await limits.quotes.refresh()
@@ -101,7 +109,6 @@ class Watch:
             await self._tell(findings, now)
         limits.looked = self._monotonic()
         self._begun.set()
-        await self._withdraw()
 
     async def _tell(self, findings: Findings, now: int) -> None:
         source = self._desk.source
@@ -137,7 +144,9 @@ class Watch:
         desk, coming = self._desk, self._limits.coming
         coming.update(stops)
         try:
-            await desk.follower.reached(await desk.record(events), _FOLLOWED)
+            seq = await desk.record(events)
+            while not await desk.follower.reached(seq, _FOLLOWED):
+                log.warning("%s has not read back yet what it has stopped", desk.name)
         finally:
             for scope in stops:
                 coming.pop(scope, None)

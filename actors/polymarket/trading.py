@@ -253,9 +253,10 @@ class TradingSession:
         """Yield what the user channel says, for as long as the session is open; the library reconnects by itself."""
         with _translated("subscribing to the user channel"):
             handle = await self._client.subscribe(UserSpec())
-        async with handle:
-            async for event in handle:
-                yield _order(event.payload) if event.type == "order" else _trade(event.payload)
+        with _translated("reading the user channel"):
+            async with handle:
+                async for event in handle:
+                    yield _order(event.payload) if event.type == "order" else _trade(event.payload)
 
 
 def _outcome(reply: OrderResponse) -> Reply | VenueRefused | VenueUnknown:

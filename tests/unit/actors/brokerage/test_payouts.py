@@ -143,7 +143,7 @@ async def test_a_payout_that_does_not_show_is_waited_for_and_not_asked_for_again
     await wallet.chain.redeem("0x1")
     hidden, wallet.chain.paid = wallet.chain.paid, []
     await wallet.at(0, 10, 30)
-    assert wallet.told() == [(3, "the venue shows no payout of market 0x1 yet")]
+    assert wallet.told() == [(3, "the venue shows 0 of 10 pUSD paid out for market 0x1 yet")]
     wallet.chain.paid = hidden
     await wallet.at(70)
     assert (wallet.chain.asked, len(wallet.booked())) == (1, 1)
@@ -175,3 +175,22 @@ def test_what_is_left_is_left_to_each_in_proportion(held: dict[str, int], left: 
     shares = redemption._divided(held, left)
     assert sum(shares.values()) == max(sum(held.values()) - left, 0)
     assert all(0 <= shares[owner] <= size for owner, size in held.items())
+
+
+async def test_a_payout_in_two_transactions_is_booked_once_both_are_listed() -> None:
+    wallet = Payroll(a=10 * ONE)
+    # A part was redeemed before, by the venue itself; what we redeem now is listed late.
+    wallet.chain.paid = [Payout("0xearlier", 4 * ONE)]
+    wallet.chain.held["1-yes"] = 6 * ONE
+    listed = wallet.chain.redemptions
+
+    async def behind(condition_id: str) -> list[Payout]:
+        return [payout for payout in await listed(condition_id) if payout.tx_hash == "0xearlier"]
+
+    wallet.chain.redemptions = behind  # type: ignore[method-assign]
+    await wallet.at(0)
+    assert wallet.booked() == []
+    wallet.chain.redemptions = listed  # type: ignore[method-assign]
+    await wallet.at(10, 20, 700)
+    assert {each["txHash"] for each in wallet.booked()} == {payout.tx_hash for payout in wallet.chain.paid}
+    assert wallet.desk.book("a").cash == 1000 * ONE + 6 * ONE
