@@ -108,8 +108,12 @@ async def test_without_a_key_the_reason_is_told_and_nothing_else_breaks(make: Ma
     # Claimed by hand, it is taken up.
     fleet.served.run(lambda exchange: exchange.redeem(fleet.address, market.condition_id))
     await until(lambda: paid(fleet), 40)
-    assert fleet.broker._desk.fleet.stuck.get("main", {}) == {}
+    await until(lambda: settled(fleet))
     await fleet.agreed()
+
+
+async def settled(fleet: Fleet) -> bool:
+    return not fleet.broker._desk.fleet.stuck.get("main")
 
 
 async def told(fleet: Fleet, market: Market) -> bool:
@@ -142,16 +146,17 @@ async def test_killed_between_submission_and_confirmation_it_pays_once(make: Mak
     await fleet.start(a="1000")
     market = await bought(fleet)
     before = (await fleet.broker.account("a")).cash
-    session: Any = fleet.broker._desk.venue
+    session = fleet.broker._desk.venue
     assert isinstance(session, TradingSession)
-    submit, submitted = session._client.redeem_positions, asyncio.Event()
+    client: Any = session._client
+    submit, submitted = client.redeem_positions, asyncio.Event()
 
     async def die(**what: Any) -> None:
         await submit(**what)
         submitted.set()
         await asyncio.Event().wait()
 
-    session._client.redeem_positions = die
+    client.redeem_positions = die
     resolve(fleet, market)
     async with asyncio.timeout(40):
         await submitted.wait()
