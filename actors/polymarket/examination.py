@@ -9,7 +9,7 @@ from polymarket import AsyncSecureClient
 
 # Creating a client the public way may deploy a wallet; a look must not. Nor is there one to ask for a nonce alone.
 from polymarket._internal.actions.relayer.deployed import fetch_deployed
-from polymarket._internal.actions.relayer.nonce import fetch_execute_params
+from polymarket._internal.actions.relayer.nonce import fetch_execute_params, fetch_relay_payload
 from polymarket._internal.environment import PRODUCTION_CONFIG
 from polymarket.errors import PolymarketError, RequestRejectedError
 from polymarket.models.clob.relayer import RelayerTransactionType
@@ -251,12 +251,13 @@ async def _payouts(client: AsyncSecureClient, name: str, kind: str, gasless: Gas
     so = "resolved markets are not paid out by themselves"
     if gasless is None:
         return Finding(what, True, f"wallet {name}, a {kind} wallet, has no key for the venue's relayer: {so}", REMEDY)
+    ask = fetch_relay_payload if kind == "proxy" else fetch_execute_params
     try:
-        await fetch_execute_params(client._ctx.relayer, address=client.signer, type=_RELAYED[kind])
-    except RequestRejectedError as error:
-        if error.status != 401:
-            raise
-        return Finding(what, True, f"the venue's relayer does not take the key that wallet {name} has for it: {so}", REMEDY)
+        await ask(client._ctx.relayer, address=client.signer, type=_RELAYED[kind])
+    except PolymarketError as error:
+        if isinstance(error, RequestRejectedError) and error.status == 401:
+            return Finding(what, True, f"the venue's relayer does not take the key that wallet {name} has for it: {so}", REMEDY)
+        return Finding(what, True, f"the venue's relayer does not answer for wallet {name}: {_said(error)}", "try again later")
     return Finding(what, True, what)
 
 

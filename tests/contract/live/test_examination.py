@@ -186,4 +186,8 @@ async def test_a_wallet_without_a_key_for_the_relayer_trades_and_is_told_of_it(d
     fine = await account(door, served, signer, address=safe, gasless=right)
     assert (wrong(fine), notes(fine)) == ([], [])
     assert fine[-1].sentence == "wallet main has a key for the venue's relayer"
+    door.lies["/relayer/v1"] = (500, "application/json", '{"error": "it rests"}')
+    away = await account(door, served, signer, address=safe, gasless=right)
+    assert wrong(away) == []
+    assert notes(away) == ["the venue's relayer does not answer for wallet main: it rests; try again later"]
     assert not any("/submit" in asked for asked in door.asked), "it only looks"
