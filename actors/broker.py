@@ -213,7 +213,14 @@ class BrokerService:
         found = await examine_venue(endpoints, trading=live, geoblock=self._config.geoblock)
         if live:
             key = read_key(wallet)
-            found += await examine_wallet(endpoints, name=wallet.name, address=wallet.address, private_key=key, needed=None)
+            found += await examine_wallet(
+                endpoints,
+                name=wallet.name,
+                address=wallet.address,
+                private_key=key.private,
+                gasless=key.gasless,
+                needed=None,
+            )
         return [asdict(finding) for finding in found]
 
     async def ready(self) -> bool:

@@ -48,7 +48,7 @@ def doctor(
         if wallet["blocked"]:
             line(f"       {wallet['blocked']}")
     for finding in examination["findings"] if examination else ():
-        _show(finding["ok"], _told(finding))
+        _tell(finding)
     raise typer.Exit(0 if fine else 1)
 
 
@@ -65,12 +65,16 @@ def _examined(findings: list[dict[str, Any]], as_json: bool) -> None:
         print_json({"ok": fine, "checks": findings})
     else:
         for finding in findings:
-            _show(finding["ok"], _told(finding))
+            _tell(finding)
     raise typer.Exit(0 if fine else 1)
 
 
-def _told(finding: Mapping[str, Any]) -> str:
-    return f"{finding['sentence']}; {finding['remedy']}" if finding["remedy"] else str(finding["sentence"])
+def _tell(finding: Mapping[str, Any]) -> None:
+    """Show a finding; one that is fine and has a remedy all the same keeps nobody from trading."""
+    if finding["remedy"]:
+        line(f"{'note' if finding['ok'] else 'FAIL'}   {finding['sentence']}; {finding['remedy']}")
+    else:
+        _show(finding["ok"], str(finding["sentence"]))
 
 
 def _show(fine: bool, sentence: str) -> None:

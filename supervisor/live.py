@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from actors.brokerage.wallet_key import read_key_file
+from actors.brokerage.wallet_key import WalletKey, read_key_file
 from actors.private_file import write_private
 from actors.venue_settings import venue_from
 from agents.errors import Conflict, InvalidInput
@@ -70,28 +70,29 @@ def keyring_from(environment: Mapping[str, str], names: Iterable[str], data_dir:
 
     wallets: dict[str, Wallet] = {}
     given: dict[str, str] = {}
-    if key := environment.get(KEY):
+    if private := environment.get(KEY):
         which = environment.get("POLYFLEET_WALLET") or "eoa"
-        key = key if key.startswith("0x") else f"0x{key}"
+        private = private if private.startswith("0x") else f"0x{private}"
         try:
-            address = wallet_of(key, which)
+            address = wallet_of(private, which)
         except InvalidInput as error:
             raise InvalidInput(f"{KEY}, POLYFLEET_WALLET: {error}") from None
         wallets[_MAIN] = Wallet(_MAIN, address, str(_own_file(data_dir, _MAIN)))
-        given[_MAIN] = key
+        given[_MAIN] = private
     for name, file, which in _files(environment.get("POLYFLEET_WALLETS", "")):
         if name in wallets:
             raise InvalidInput(f"POLYFLEET_WALLETS: wallet {name} has a key already; give it one")
-        key, said = read_key_file(name, file)
+        key = read_key_file(name, file)
         try:
-            wallets[name] = Wallet(name, wallet_of(key, which or said or "eoa"), str(Path(file).absolute()))
+            address = wallet_of(key.private, which or key.address or "eoa")
+            wallets[name] = Wallet(name, address, str(Path(file).absolute()))
         except InvalidInput as error:
             raise InvalidInput(f"POLYFLEET_WALLETS: {name}: {error}") from None
     for name in sorted(names):
         if name not in wallets and _own_file(data_dir, name).exists():
             # What an earlier start was given; its address is in it.
-            _, address = read_key_file(name, str(_own_file(data_dir, name)))
-            wallets[name] = Wallet(name, address, str(_own_file(data_dir, name)))
+            own = str(_own_file(data_dir, name))
+            wallets[name] = Wallet(name, read_key_file(name, own).address, own)
         if name not in wallets:
             where = f"{KEY}, or POLYFLEET_WALLETS={name}=<file>" if name == _MAIN else f"POLYFLEET_WALLETS={name}=<file>"
             raise InvalidInput(f"--mode: live needs a key for wallet {name}; set {where}, or use --mode paper")
@@ -117,9 +118,28 @@ def leave_keys(keyring: Keyring, data_dir: Path) -> None:
     """Leave the given keys to the brokers, in files that only they open, and the names and addresses to everybody."""
     for wallet in keyring.wallets:
         if key := keyring.given.get(wallet.name):
-            Path(wallet.key_file).parent.mkdir(mode=0o700, exist_ok=True)
-            write_private(Path(wallet.key_file), json.dumps({"privateKey": key, "address": wallet.address}))
+            file = Path(wallet.key_file)
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            write_private(file, json.dumps(_beside(file, key) | {"privateKey": key, "address": wallet.address}))
     write_private(_list(data_dir), json.dumps([asdict(wallet) for wallet in keyring.wallets]))
+
+
+def _beside(file: Path, key: str) -> dict[str, Any]:
+    """Return what a wallet's own file holds beside this private key, such as a key for the relayer that somebody put there."""
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and content.get("privateKey") == key else {}
+
+
+def _keys(keyring: Keyring, wallet: Wallet) -> WalletKey:
+    """Return a wallet's keys; of one whose private key was given, its file may hold a key for the relayer."""
+    given = keyring.given.get(wallet.name)
+    if given is None:
+        return read_key_file(wallet.name, wallet.key_file)
+    file = Path(wallet.key_file)
+    return read_key_file(wallet.name, wallet.key_file) if _beside(file, given) else WalletKey(given, wallet.address)
 
 
 def known_wallets(data_dir: Path) -> tuple[Wallet, ...]:
@@ -151,8 +171,9 @@ def admit(args: FleetArgs, *, new: bool) -> None:
         keyring = keyring_from(os.environ, names, args.data_dir) if args.mode == "live" else None
         findings = examine(os.environ, args.mode, keyring, specs, new=new)
         wrong = [finding for finding in findings if not finding.ok]
-        for finding in wrong:
-            sys.stderr.write(f"polyfleet: {finding}\n")
+        for finding in findings:
+            if finding.remedy:
+                sys.stderr.write(f"polyfleet: {finding}\n")
         if wrong:
             again = f"`polyfleet doctor --mode {args.mode}` looks again"
             raise Conflict(f"--mode {args.mode} is refused: {len(wrong)} of {len(findings)} checks failed; {again}")
@@ -192,12 +213,14 @@ def examine(
         if not all(finding.ok for finding in found):
             return found  # A key is used with a venue that is as it should be.
         for wallet in keyring.wallets if keyring else ():
-            key = keyring.given.get(wallet.name) if keyring else None
+            assert keyring is not None
+            key = _keys(keyring, wallet)
             found += await examine_wallet(
                 endpoints,
                 name=wallet.name,
                 address=wallet.address,
-                private_key=key or read_key_file(wallet.name, wallet.key_file)[0],
+                private_key=key.private,
+                gasless=key.gasless,
                 needed=_budgets(specs, wallet.name) if new else None,
             )
         return found

@@ -94,4 +94,4 @@ async def connect(config: SystemConfig, wallet: Wallet, endpoints: Endpoints) ->
         return await PaperSession.connect(endpoints, config.data_dir, wallet.name, config.paper)
     key = read_key(wallet)
     # The library would take a wallet that is none of the key's for one that a session key trades for.
-    return await TradingSession.connect(endpoints, key, wallet_of(key, wallet.address))
+    return await TradingSession.connect(endpoints, key.private, wallet_of(key.private, wallet.address), key.gasless)

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import httpx
 from polymarket import AsyncSecureClient
 
-# Creating a client the public way may deploy a wallet; a look must not.
+# Creating a client the public way may deploy a wallet; a look must not. Nor is there one to ask for a nonce alone.
 from polymarket._internal.actions.relayer.deployed import fetch_deployed
+from polymarket._internal.actions.relayer.nonce import fetch_execute_params, fetch_relay_payload
 from polymarket._internal.environment import PRODUCTION_CONFIG
 from polymarket.errors import PolymarketError, RequestRejectedError
 from polymarket.models.clob.relayer import RelayerTransactionType
 
 from actors.polymarket.environment import environment
+from actors.polymarket.relayer_keys import REMEDY, GaslessKey
+from actors.polymarket.trading import library_key
 from actors.polymarket.wallets import kind_of, wallets_of
 from agents.money import ONE, Micro, text
 from agents.ports import Endpoints
@@ -36,7 +39,10 @@ _RELAYED = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One look: what was found in a sentence and, where that is wrong, what to do."""
+    """One look: what was found in a sentence and, where that is wrong, what to do.
+
+    One that is `ok` and has a remedy keeps nobody from trading, and should be known beforehand.
+    """
 
     what: str
     ok: bool
@@ -157,10 +163,12 @@ async def examine_wallet(
     private_key: str,
     needed: Micro | None,
     budgets: str = "its agents' budgets",
+    gasless: GaslessKey | None = None,
 ) -> list[Finding]:
     """Look at a wallet through its own key: is it the key's, does it exist, may it trade, is `needed` pUSD there.
 
-    With `needed` None its balance is only told. Creates the wallet's API credentials at the venue if it has none.
+    With `needed` None its balance is only told. `gasless` is its key for the relayer. Creates the wallet's API credentials at
+    the venue if it has none.
     """
     kind = kind_of(private_key, address)
     whose = f"wallet {name} ({address}) is one of the key's"
@@ -169,7 +177,9 @@ async def examine_wallet(
         return [Finding(whose, False, f"wallet {name} is {address}, which is none of the key's: {others}", "name one of those")]
     findings = [Finding(whose, True, f"wallet {name} is the key's {kind} wallet {address}")]
     try:
-        client = await AsyncSecureClient._create(private_key=private_key, wallet=address, environment=environment(endpoints))
+        client = await AsyncSecureClient._create(
+            private_key=private_key, wallet=address, environment=environment(endpoints), api_key=library_key(gasless)
+        )
     except PolymarketError as error:
         what = f"the venue lets wallet {name} in"
         return [*findings, Finding(what, False, f"the venue does not let wallet {name} in: {_said(error)}", _about(error))]
@@ -183,6 +193,8 @@ async def examine_wallet(
             ]
         findings.append(await _standing(client, name))
         findings += await _money(client, name, kind, needed, budgets)
+        if kind in _RELAYED:
+            findings.append(await _payouts(client, name, kind, gasless))
     except PolymarketError as error:
         findings.append(
             Finding("the venue answers for it", False, f"wallet {name} cannot be looked at: {_said(error)}", _about(error))
@@ -231,6 +243,22 @@ async def _money(client: AsyncSecureClient, name: str, kind: str, needed: Micro 
     else:
         findings.append(Finding(what, True, has))
     return findings
+
+
+async def _payouts(client: AsyncSecureClient, name: str, kind: str, gasless: GaslessKey | None) -> Finding:
+    """Say whether resolved markets will be paid out; where not, trading goes on all the same."""
+    what = f"wallet {name} has a key for the venue's relayer"
+    so = "resolved markets are not paid out by themselves"
+    if gasless is None:
+        return Finding(what, True, f"wallet {name}, a {kind} wallet, has no key for the venue's relayer: {so}", REMEDY)
+    ask = fetch_relay_payload if kind == "proxy" else fetch_execute_params
+    try:
+        await ask(client._ctx.relayer, address=client.signer, type=_RELAYED[kind])
+    except PolymarketError as error:
+        if isinstance(error, RequestRejectedError) and error.status == 401:
+            return Finding(what, True, f"the venue's relayer does not take the key that wallet {name} has for it: {so}", REMEDY)
+        return Finding(what, True, f"the venue's relayer does not answer for wallet {name}: {_said(error)}", "try again later")
+    return Finding(what, True, what)
 
 
 def _more(kind: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from polymarket import AsyncSecureClient, UserInputError
+from polymarket import AsyncSecureClient, BuilderApiKey, RelayerApiKey, UserInputError
 from polymarket._internal.protocol import is_v2_position_id
 from polymarket.errors import (
     OrderHeartbeatMismatchError,
@@ -29,6 +29,7 @@ from polymarket.streams import UserSpec
 from actors.polymarket import contracts, signing
 from actors.polymarket.account import VenueOrder, VenueTrade, parse_order, parse_trade
 from actors.polymarket.environment import environment
+from actors.polymarket.relayer_keys import REMEDY, GaslessKey, RelayerKey
 from agents.errors import Unavailable, VenueBusy, VenueRefused, VenueUnknown
 from agents.money import Micro, micro
 from agents.ports import Endpoints
@@ -97,16 +98,25 @@ def _translated(what: str) -> Iterator[None]:
 class TradingSession:
     """An authenticated connection of one wallet."""
 
-    def __init__(self, client: AsyncSecureClient) -> None:
+    def __init__(self, client: AsyncSecureClient, *, gasless: bool = False) -> None:
         self._client = client
+        #: Whether the relayer sends its transactions, and it has a key for that.
+        self._relayed = client.wallet_type != "EOA"
+        self._gasless = gasless
 
     @classmethod
-    async def connect(cls, endpoints: Endpoints, private_key: str, address: str) -> "TradingSession":
-        """Derive the wallet's API credentials and return its session."""
+    async def connect(
+        cls, endpoints: Endpoints, private_key: str, address: str, gasless: GaslessKey | None = None
+    ) -> "TradingSession":
+        """Derive the wallet's API credentials and return its session; `gasless` is a key for the relayer."""
         with _translated("signing in"):
-            return cls(
-                await AsyncSecureClient.create(private_key=private_key, wallet=address, environment=environment(endpoints))
+            client = await AsyncSecureClient.create(
+                private_key=private_key,
+                wallet=address,
+                environment=environment(endpoints),
+                api_key=library_key(gasless),
             )
+        return cls(client, gasless=gasless is not None)
 
     @property
     def owner(self) -> str:
@@ -235,9 +245,18 @@ class TradingSession:
         return shares
 
     async def redeem(self, condition_id: str) -> str:
-        """Pay out the wallet's shares of a resolved market; returns the transaction's hash once it is mined."""
-        with _translated("redeeming"):
-            return await contracts.redeem(self._client, condition_id)
+        """Pay out the wallet's shares of a resolved market; returns the transaction's hash once it is mined.
+
+        Raises VenueRefused too where the relayer has to do it and does not take the key that the wallet has for it, if any.
+        """
+        if self._relayed and not self._gasless:
+            raise VenueRefused(f"the venue's relayer pays out such a wallet and wants a key of its own; {REMEDY}")
+        try:
+            with _translated("redeeming"):
+                return await contracts.redeem(self._client, condition_id)
+        except SignedOut as error:
+            # Only the relayer asks who it is, and to sign in again would not help.
+            raise VenueRefused(f"the venue's relayer does not take the key in the wallet's key file; {REMEDY}") from error
 
     async def redemptions(self, condition_id: str) -> list[contracts.Redemption]:
         """Return the payouts of a market that the wallet has had, newest first."""
@@ -257,6 +276,15 @@ class TradingSession:
             async with handle:
                 async for event in handle:
                     yield _order(event.payload) if event.type == "order" else _trade(event.payload)
+
+
+def library_key(key: GaslessKey | None) -> RelayerApiKey | BuilderApiKey | None:
+    """Return a key for the relayer as the library takes it."""
+    if key is None:
+        return None
+    if isinstance(key, RelayerKey):
+        return RelayerApiKey(key=key.key, address=key.address)
+    return BuilderApiKey(key=key.key, secret=key.secret, passphrase=key.passphrase)
 
 
 def _outcome(reply: OrderResponse) -> Reply | VenueRefused | VenueUnknown:

@@ -13,6 +13,7 @@ from typing import Any
 
 from eth_account import Account
 
+from actors.sandbox.api.relayer_keys import relayer_key
 from actors.sandbox.api.server import HOST, Server, listen
 from actors.sandbox.named_faults import parse_faults
 from actors.sandbox.venue import Venue, VenueConfig
@@ -63,8 +64,8 @@ def _listen(port: int) -> Any:
         raise InvalidInput(f"port {port} on {HOST} {reason}; give another --port, or 0 for any free one") from None
 
 
-def _wallets(venue: Venue) -> list[dict[str, str]]:
-    """Return the venue's own wallets; they are made, and funded, once."""
+def _wallets(venue: Venue) -> list[dict[str, Any]]:
+    """Return the venue's own wallets, each as a key file has it too; they are made, and funded, once."""
     stored = venue.get_document(_DOCUMENT)
     if stored is None:
         stored = json.dumps([Account.create().key.to_0x_hex() for _ in range(_WALLETS)])
@@ -75,14 +76,20 @@ def _wallets(venue: Venue) -> list[dict[str, str]]:
     for address in addresses:
         if address.lower() not in funded:
             venue.exchange.fund(address, _FUNDS)
-    venue.commit()
-    return [
-        {"privateKey": key, "address": address, "balance": text(venue.exchange.cash(address).total)}
+    wallets = [
+        {
+            "privateKey": key,
+            "address": address,
+            "balance": text(venue.exchange.cash(address).total),
+            "relayerKey": {"key": relayer_key(venue, address), "address": address},
+        }
         for key, address in zip(keys, addresses, strict=True)
     ]
+    venue.commit()
+    return wallets
 
 
-async def _serve(server: Server, wallets: list[dict[str, str]]) -> None:
+async def _serve(server: Server, wallets: list[dict[str, Any]]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)

@@ -60,7 +60,7 @@ class LedgerCheck(TypedDict):
 
 
 class Finding(TypedDict):
-    """One look at what must be right for trading; `remedy` says what to do where it is not."""
+    """One look at what must be right for trading; `remedy` says what to do where it is not, or where one should know of it."""
 
     wallet: str
     what: str

@@ -25,6 +25,7 @@ from actors.sandbox.api.market_channel import MarketChannel
 from actors.sandbox.api.messages import Answer, Family
 from actors.sandbox.api.news import News
 from actors.sandbox.api.relayer import Relayer
+from actors.sandbox.api.relayer_keys import RelayerKeys
 from actors.sandbox.api.rpc import Rpc
 from actors.sandbox.api.shell import routes
 from actors.sandbox.api.trading import Trading
@@ -107,18 +108,20 @@ class Wire:
 
 def _families(venue: Venue, authentication: Authentication) -> tuple[Family, ...]:
     history = History(venue)
+    keys = RelayerKeys(venue, authentication)
     clob = (
         *Books(venue).operations(),
         *Trading(venue, authentication).operations(),
         *ClobMarkets(venue).operations(),
         *ClobHistory(history).operations(),
         *authentication.operations(),
+        *keys.operations(),
     )
     return (
         Family("/clob", clob, _refuse, faulty=True),
         Family("/gamma", Gamma(venue).operations(), gamma.refuse),
         Family("/data", Data(venue, history).operations(), data_pages.refuse),
-        Family("/relayer", Relayer(venue).operations(), _refuse),
+        Family("/relayer", Relayer(venue, keys).operations(), _refuse),
         Family("/rpc", Rpc(venue).operations(), _refuse),
         Family("/news", News(venue).operations(), _refuse),
         Family("/openai/v1", LanguageModel().operations(), language_model.refuse),

@@ -21,6 +21,10 @@ NEG_RISK_ADAPTER = PRODUCTION_CONFIG.neg_risk_adapter
 CONDITIONAL_TOKENS = PRODUCTION_CONFIG.conditional_tokens
 COLLATERAL = PRODUCTION_CONFIG.collateral_token
 DEPOSIT_WALLET_BEACON = PRODUCTION_CONFIG.wallet_derivation.deposit_wallet_beacon
+DEPOSIT_WALLET_FACTORY = PRODUCTION_CONFIG.wallet_derivation.deposit_wallet_factory
+PROXY_FACTORY = PRODUCTION_CONFIG.wallet_derivation.proxy_factory
+SAFE_MULTISEND = PRODUCTION_CONFIG.safe_multisend
+RELAY_HUB = PRODUCTION_CONFIG.relay_hub
 
 #: What every account of the venue has approved, without limit: (token, spender or operator).
 ERC20_APPROVALS = tuple(
@@ -56,6 +60,19 @@ ERC1155_APPROVALS = (
             PRODUCTION_CONFIG.auto_redeem_operator,
         )
     ),
+)
+
+#: The contracts that accounts call here, lower-case: they hold money and positions, and split, merge and redeem.
+CONTRACTS = frozenset(
+    contract.lower()
+    for contract in (
+        COLLATERAL,
+        CONDITIONAL_TOKENS,
+        NEG_RISK_ADAPTER,
+        PRODUCTION_CONFIG.collateral_adapter,
+        PRODUCTION_CONFIG.neg_risk_collateral_adapter,
+        PRODUCTION_CONFIG.position_manager,
+    )
 )
 
 

@@ -44,9 +44,9 @@ class Authentication:
         if (
             credentials is None
             or credentials.address != headers.get("poly_address", "").lower()
-            or not _same(credentials.passphrase, headers.get("poly_passphrase", ""))
-            or not self._fresh(timestamp)
-            or not _same(_hmac(credentials.secret, timestamp, call), headers.get("poly_signature", ""))
+            or not same(credentials.passphrase, headers.get("poly_passphrase", ""))
+            or not self.fresh(timestamp)
+            or not same(hmac_of(credentials.secret, timestamp, call), headers.get("poly_signature", ""))
         ):
             raise Refused("Unauthorized/Invalid api key", 401)
         return credentials
@@ -58,8 +58,8 @@ class Authentication:
         credentials = self._exchange.credentials_of_key(str(auth.get("apiKey") or ""))
         if (
             credentials is None
-            or not _same(credentials.secret, str(auth.get("secret") or ""))
-            or not _same(credentials.passphrase, str(auth.get("passphrase") or ""))
+            or not same(credentials.secret, str(auth.get("secret") or ""))
+            or not same(credentials.passphrase, str(auth.get("passphrase") or ""))
         ):
             return None
         return credentials
@@ -109,7 +109,7 @@ class Authentication:
             signature = bytes.fromhex(headers.get("poly_signature", "").removeprefix("0x"))
             valid = (
                 _ADDRESS.fullmatch(address) is not None
-                and self._fresh(timestamp)
+                and self.fresh(timestamp)
                 and nonce.isdecimal()
                 and sign_in_signer(address, timestamp, int(nonce), signature) == address.lower()
             )
@@ -122,7 +122,8 @@ class Authentication:
     def _find(self, address: str, nonce: int) -> Credentials | None:
         return next((found for found in self._exchange.credentials(address) if found.nonce == nonce), None)
 
-    def _fresh(self, timestamp: str) -> bool:
+    def fresh(self, timestamp: str) -> bool:
+        """Whether a signed timestamp is of about now."""
         return timestamp.isdecimal() and abs(int(timestamp) - self._exchange.floor.wall()) <= _TOLERANCE
 
 
@@ -130,7 +131,8 @@ def _shown(credentials: Credentials) -> dict[str, str]:
     return {"apiKey": credentials.api_key, "secret": credentials.secret, "passphrase": credentials.passphrase}
 
 
-def _hmac(secret: str, timestamp: str, call: Call) -> str:
+def hmac_of(secret: str, timestamp: str, call: Call) -> str:
+    """Return the HMAC of a request by a key's secret, or "" for a secret that is none."""
     try:
         key = base64.urlsafe_b64decode(secret)
     except binascii.Error:
@@ -139,5 +141,6 @@ def _hmac(secret: str, timestamp: str, call: Call) -> str:
     return base64.urlsafe_b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()
 
 
-def _same(first: str, second: str) -> bool:
+def same(first: str, second: str) -> bool:
+    """Compare two secrets; an empty one is like no other."""
     return bool(first) and hmac.compare_digest(first.encode(), second.encode())

@@ -7,9 +7,10 @@ from typing import Any
 from eth_abi.abi import encode
 
 from actors.sandbox.api.chain import CHAIN_ID, DEPOSIT_WALLET_BEACON
+from actors.sandbox.api.contracts import ContractCall, Contracts
 from actors.sandbox.api.messages import Call, Operation
 from actors.sandbox.api.transactions import Function, Invalid, Transaction, by_selector, parse, read
-from actors.sandbox.records import MarketRecord, Refused
+from actors.sandbox.records import Refused
 from actors.sandbox.venue import Venue
 from agents.money import ONE
 
@@ -33,13 +34,6 @@ _READS = by_selector(
     Function("payoutNumerators", "bytes32", "uint256"),
     Function("beacon"),
 )
-_WRITES = by_selector(
-    Function("splitPosition", "address", "bytes32", "bytes32", "uint256[]", "uint256"),
-    Function("mergePositions", "address", "bytes32", "bytes32", "uint256[]", "uint256"),
-    Function("redeemPositions", "address", "bytes32", "bytes32", "uint256[]"),
-    Function("approve", "address", "uint256"),
-    Function("setApprovalForAll", "address", "bool"),
-)
 
 
 class RpcError(Exception):
@@ -57,6 +51,7 @@ class Rpc:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._exchange = venue.exchange
+        self._contracts = Contracts(venue.exchange)
         self._methods: dict[str, Callable[..., Any]] = {
             "eth_chainId": lambda: hex(CHAIN_ID),
             "net_version": lambda: str(CHAIN_ID),
@@ -163,29 +158,10 @@ class Rpc:
         The hash is the one that the venue's records of it show, where it left any.
         """
         try:
-            function, arguments = parse(transaction.data, _WRITES)
-            return self._write(function, arguments, transaction) or transaction.hash, True
+            call = ContractCall(transaction.to, transaction.data, transaction.value)
+            return self._contracts.execute(transaction.sender, [call]) or transaction.hash, True
         except (Invalid, Refused):
             return transaction.hash, False
-
-    def _write(self, function: Function, arguments: tuple[Any, ...], transaction: Transaction) -> str:
-        owner, exchange = transaction.sender, self._exchange
-        match function.name, arguments:
-            case "splitPosition", (_, _, condition, _, amount):
-                return exchange.split(owner, self._market(condition).condition_id, amount)
-            case "mergePositions", (_, _, condition, _, amount):
-                return exchange.merge(owner, self._market(condition).condition_id, amount)
-            case "redeemPositions", (_, _, condition, sets):
-                market = self._market(condition)
-                tokens = [token for index, token in enumerate(market.tokens) if 1 << index in sets]
-                return exchange.redeem(owner, market.condition_id, tokens)
-        return ""
-
-    def _market(self, condition: bytes) -> MarketRecord:
-        market = self._exchange.market("0x" + condition.hex())
-        if market is None:
-            raise Refused("condition not prepared")
-        return market
 
     def _nonce(self, address: str) -> int:
         return int(self._venue.get_document(f"nonce:{address}") or 0)

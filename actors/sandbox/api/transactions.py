@@ -27,28 +27,29 @@ class Transaction:
     to: str
     nonce: int
     data: bytes
+    value: int
 
 
 def read(raw: bytes) -> Transaction:
     """Read a signed transaction, legacy or typed, and recover its sender. Raises Invalid for anything else."""
     try:
         sender = Account.recover_transaction(raw).lower()
-        to, nonce, data, chain = _typed(raw) if raw[0] <= 0x7F else _legacy(raw)
+        to, nonce, data, value, chain = _typed(raw) if raw[0] <= 0x7F else _legacy(raw)
     except Exception as error:  # Each layer of the decoders has errors of its own, for bytes of a stranger.
         raise Invalid(f"invalid transaction: {error}") from None
     if chain != CHAIN_ID:
         raise Invalid("invalid sender: the transaction is for another chain")
-    return Transaction("0x" + keccak(raw).hex(), sender, "0x" + to.hex(), nonce, data)
+    return Transaction("0x" + keccak(raw).hex(), sender, "0x" + to.hex(), nonce, data, value)
 
 
-def _typed(raw: bytes) -> tuple[bytes, int, bytes, int]:
+def _typed(raw: bytes) -> tuple[bytes, int, bytes, int, int]:
     fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
-    return bytes(fields["to"]), int(fields["nonce"]), bytes(fields["data"]), int(fields["chainId"])
+    return bytes(fields["to"]), int(fields["nonce"]), bytes(fields["data"]), int(fields["value"]), int(fields["chainId"])
 
 
-def _legacy(raw: bytes) -> tuple[bytes, int, bytes, int]:
-    nonce, _, _, to, _, data, v, _, _ = rlp.decode(raw)
-    return to, int.from_bytes(nonce, "big"), data, (int.from_bytes(v, "big") - 35) // 2
+def _legacy(raw: bytes) -> tuple[bytes, int, bytes, int, int]:
+    nonce, _, _, to, value, data, v, _, _ = rlp.decode(raw)
+    return to, int.from_bytes(nonce, "big"), data, int.from_bytes(value, "big"), (int.from_bytes(v, "big") - 35) // 2
 
 
 class Function:

@@ -14,6 +14,8 @@ from actors.event_source import EventSource
 from actors.ledger import LedgerService
 from actors.market_feed import MarketFeedService
 from actors.polymarket.trading import Reply
+from actors.polymarket.wallets import Kind, wallet_of
+from actors.sandbox.api.relayer_keys import relayer_key
 from actors.sandbox.faults import Faults
 from actors.sandbox.records import MarketRecord
 from actors.system import SystemConfig
@@ -21,7 +23,7 @@ from agents.errors import Unavailable
 from agents.events import Event, Type
 from agents.fleet import AgentRecord, agent_data
 from agents.model import Decision, Market
-from agents.money import micro
+from agents.money import ONE, micro
 from agents.ports import Broker, Endpoints, Intent, Placed, Wallet
 from agents.spec import AgentSpec, AgentState
 from tests.contract.broker.rival import Rival
@@ -46,20 +48,32 @@ def injected(served: Served, faults: Faults) -> Iterator[None]:
 class Fleet:
     """One wallet's broker with what it needs. A broker can be killed and started again; the ledger and the venue live on."""
 
-    def __init__(self, served: Served, path: Path) -> None:
+    def __init__(self, served: Served, path: Path, kind: Kind = "eoa", **keys: Any) -> None:
+        """Make the wallet, of a kind, with a key file that holds these keys beside the private one."""
         self.served = served
         self.path = path
         self.config = SystemConfig(str(path))
         self.ledger = LedgerService(self.config)
         self.feed = MarketFeedService(self.config, ledger=self.ledger, where=self.where, venue_now=self._venue_now)
-        key = served.wallet()
-        self.key, self.address = key.key, key.address
+        key = served.wallet(0)
+        self.key, self.signer, self.address = key.key, key.address, wallet_of(key.key, kind)
+        served.run(lambda exchange: exchange.fund(self.address, 10_000 * ONE))
         file = path / "wallet.json"
-        file.write_text(json.dumps({"privateKey": key.key, "address": key.address}))
-        os.chmod(file, 0o600)
-        self.wallet = Wallet("main", key.address, str(file))
+        self.wallet = Wallet("main", self.address, str(file))
+        self.write_keys(**keys)
         self.broker = self._new_broker()
         self._intents = 0
+
+    def write_keys(self, **keys: Any) -> None:
+        """Write the wallet's key file anew, with these keys beside the private one."""
+        file = Path(self.wallet.key_file)
+        file.write_text(json.dumps({"privateKey": self.key, "address": self.address} | keys))
+        os.chmod(file, 0o600)
+
+    def relayer_key(self) -> dict[str, str]:
+        """Return the key for the venue's relayer as the key file has it."""
+        key = self.served.run(lambda _: relayer_key(self.served.server.venue, self.signer))
+        return {"key": key, "address": self.signer}
 
     async def start(self, **budgets: str) -> None:
         """Start all, with agents of these budgets, and wait until the broker is ready and the feed has read the markets."""

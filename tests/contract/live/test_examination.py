@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import pytest
 
 from actors.polymarket.examination import Finding, examine_venue, examine_wallet
+from actors.polymarket.relayer_keys import GaslessKey, RelayerKey
 from actors.polymarket.signing import Ticket
 from actors.polymarket.trading import TradingSession
 from actors.polymarket.wallets import KINDS, Kind, wallet_of, wallets_of
+from actors.sandbox.api.relayer_keys import relayer_key
 from agents.model import Side, TimeInForce
 from agents.money import ONE, Micro
 from tests.contract.live.door import PAGE, Door
@@ -28,11 +30,26 @@ async def venue(door: Door, served: Served, **changes: float) -> list[Finding]:
 
 
 async def account(
-    door: Door, served: Served, wallet: Wallet, *, needed: Micro | None = 100 * ONE, address: str = ""
+    door: Door,
+    served: Served,
+    wallet: Wallet,
+    *,
+    needed: Micro | None = 100 * ONE,
+    address: str = "",
+    gasless: GaslessKey | None = None,
 ) -> list[Finding]:
     return await examine_wallet(
-        door.before(served.endpoints), name="main", address=address or wallet.address, private_key=wallet.key, needed=needed
+        door.before(served.endpoints),
+        name="main",
+        address=address or wallet.address,
+        private_key=wallet.key,
+        needed=needed,
+        gasless=gasless,
     )
+
+
+def notes(findings: Sequence[Finding]) -> list[str]:
+    return [str(finding) for finding in findings if finding.ok and finding.remedy]
 
 
 def wrong(findings: Sequence[Finding]) -> list[str]:
@@ -137,6 +154,7 @@ async def test_every_kind_of_wallet_trades_with_its_own_cash(door: Door, served:
     funder = wallet_of(signer.key, kind)
     served.run(lambda exchange: exchange.fund(funder, 200 * ONE))
     assert wrong(await account(door, served, signer, address=funder)) == []
+    assert len(notes(await account(door, served, signer, address=funder))) == (kind != "eoa"), "who pays it out"
     session = await TradingSession.connect(served.endpoints, signer.key, funder)
     try:
         record = served.market()
@@ -149,3 +167,27 @@ async def test_every_kind_of_wallet_trades_with_its_own_cash(door: Door, served:
         assert done == {signed.order_id}
     finally:
         await session.close()
+
+
+async def test_a_wallet_without_a_key_for_the_relayer_trades_and_is_told_of_it(door: Door, served: Served) -> None:
+    signer = served.wallet(0)
+    safe = wallet_of(signer.key, "safe")
+    served.run(lambda exchange: exchange.fund(safe, 200 * ONE))
+    found = await account(door, served, signer, address=safe)
+    assert wrong(found) == []
+    remedy = "; put a relayer key (polymarket.com, Settings, API keys) or a builder key into its key file as relayerKey or "
+    remedy += "builderKey, or claim at polymarket.com"
+    so = ": resolved markets are not paid out by themselves" + remedy
+    assert notes(found) == ["wallet main, a safe wallet, has no key for the venue's relayer" + so]
+    refused = await account(door, served, signer, address=safe, gasless=RelayerKey("another", signer.address))
+    assert wrong(refused) == []
+    assert notes(refused) == ["the venue's relayer does not take the key that wallet main has for it" + so]
+    right = RelayerKey(served.run(lambda _: relayer_key(served.server.venue, signer.address)), signer.address)
+    fine = await account(door, served, signer, address=safe, gasless=right)
+    assert (wrong(fine), notes(fine)) == ([], [])
+    assert fine[-1].sentence == "wallet main has a key for the venue's relayer"
+    door.lies["/relayer/v1"] = (500, "application/json", '{"error": "it rests"}')
+    away = await account(door, served, signer, address=safe, gasless=right)
+    assert wrong(away) == []
+    assert notes(away) == ["the venue's relayer does not answer for wallet main: it rests; try again later"]
+    assert not any("/submit" in asked for asked in door.asked), "it only looks"

@@ -249,9 +249,8 @@ def test_what_the_chain_does_not_take(chain: Chain, served: Served, http: httpx.
     assert [(row["id"], row["result"]) for row in batch] == [(1, "0x89"), (2, "137")]
 
 
-def test_the_relayer_knows_accounts_and_sends_nothing(http: httpx.Client, served: Served) -> None:
+def test_the_relayer_knows_accounts(http: httpx.Client, served: Served) -> None:
     wallet = served.wallet()
     assert http.get("/relayer/deployed", params={"address": wallet.address, "type": "WALLET"}).json() == {"deployed": True}
     assert http.get("/relayer/deployed", params={"address": "0x" + "9" * 40}).json() == {"deployed": False}
     assert http.get("/relayer/deployed").json() == {"error": "invalid address"}
-    assert http.post("/relayer/submit", json={}).status_code == 400

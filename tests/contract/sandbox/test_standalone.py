@@ -109,7 +109,7 @@ def test_ctrl_c_ends_it_and_its_temporary_folder_is_gone(tmp_path: Path) -> None
             "wallets",
         }
         assert len(ready["wallets"]) >= 2
-        assert all(set(wallet) == {"privateKey", "address", "balance"} for wallet in ready["wallets"])
+        assert all(set(wallet) == {"privateKey", "address", "balance", "relayerKey"} for wallet in ready["wallets"])
         stats = httpx.get(ready["clobUrl"].removesuffix("/clob") + "/sandbox/stats", trust_env=False).json()
         assert stats["speed"] == 1
         with socket.create_connection(("127.0.0.1", int(ready["clobUrl"].split(":")[2].split("/")[0]))):

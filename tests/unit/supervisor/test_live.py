@@ -44,6 +44,18 @@ def test_the_seeds_variable_is_the_key_of_main(tmp_path: Path) -> None:
     assert keyring_from({}, ["main"], tmp_path).wallets == keyring.wallets, "what an earlier start was given"
 
 
+def test_a_relayer_key_in_the_wallets_own_file_outlives_the_next_start(tmp_path: Path) -> None:
+    keyring = keyring_from({KEY: ONE}, ["main"], tmp_path)
+    leave_keys(keyring, tmp_path)
+    file = tmp_path / "wallets" / "main.json"
+    relayer = {"key": "k", "address": "0x" + "5" * 40}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"relayerKey": relayer}))
+    leave_keys(keyring, tmp_path)
+    assert json.loads(file.read_text()) == {"privateKey": ONE, "address": keyring.wallets[0].address, "relayerKey": relayer}
+    leave_keys(keyring_from({KEY: TWO}, ["main"], tmp_path), tmp_path)
+    assert "relayerKey" not in file.read_text(), "it was another wallet's"
+
+
 @pytest.mark.parametrize("which", ["proxy", "safe", "deposit", "deposit-old"])
 def test_one_key_has_several_wallets(tmp_path: Path, which: str) -> None:
     address = wallet_of(ONE, which)
