@@ -50,7 +50,10 @@ async def test_shares_of_a_closed_market_may_be_paid_out_and_hide_nothing_else(
         def rows(self, found: Holdings) -> list[dict[str, str]]:
             return []
 
-    bench.venue.transfers, desk.feed.market = transfers, view
+    async def reached(seq: int, timeout: float) -> bool:
+        return True
+
+    bench.venue.transfers, desk.feed.market, desk.follower.reached = transfers, view, reached
     looking = Reconciliation(desk, cast(Any, Check()))
     for _ in range(5):
         await looking.look()
