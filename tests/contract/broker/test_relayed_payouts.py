@@ -161,9 +161,9 @@ async def test_killed_between_submission_and_confirmation_it_pays_once(make: Mak
     async with asyncio.timeout(40):
         await submitted.wait()
     await fleet.restart()
-    await until(lambda: paid(fleet), 40)
+    # Where it meets the transaction still on its way it sends another, which finds nothing left to pay.
+    await until(lambda: fleet.cash("a", before + 20 * ONE), 40)
     await fleet.restart()
-    assert await paid(fleet)
     assert sum(venue_payouts(fleet, market)) == 20 * ONE
     assert (await fleet.broker.account("a")).cash == before + 20 * ONE
     await fleet.agreed()
