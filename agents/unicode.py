@@ -1,6 +1,15 @@
 """Text that came from outside cut in the middle of a character, such as a title that lost half of its emoji."""
 
+import re
 from typing import Any
+
+#: How JSON writes a character beyond 16 bits, or half of one.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def may_be_torn(text: str) -> bool:
+    """Whether JSON text may hold half of a character, so that what was parsed of it needs to be `repaired`."""
+    return _SURROGATE.search(text) is not None
 
 
 def repaired(content: Any) -> Any:

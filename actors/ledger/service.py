@@ -28,7 +28,7 @@ from agents.errors import InvalidInput, PolyfleetError
 from agents.events import Event, Type
 from agents.fleet import FleetState
 from agents.ports import Batch, Page
-from agents.unicode import repaired
+from agents.unicode import may_be_torn, repaired
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,6 @@ _CHUNK = 5000
 
 #: What the ledger's own events come from.
 _SOURCE = "ledger"
-
-#: How JSON writes a character beyond 16 bits, or half of one.
-_SURROGATE = "\\ud"
 
 #: What each kind of history is made of; orders are kept apart, as their latest states.
 _KINDS: dict[str, frozenset[str] | None] = {
@@ -341,7 +338,7 @@ def _encoded(event: Event) -> tuple[Event, str]:
         raise InvalidInput(f"event {event.id!r} is an order without orderId, wallet or status")
     try:
         text = encode(event.data)
-        if _SURROGATE in text:
+        if may_be_torn(text):
             event = replace(event, data=repaired(event.data))
             text = encode(event.data)
         return event, text

@@ -5,7 +5,6 @@ a date. Everything is parsed with `loads`, which keeps decimals exact, and read 
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,13 +13,11 @@ from typing import Any
 
 from agents.model import FeeSchedule, Market, Side
 from agents.money import ONE, Micro
-from agents.unicode import repaired
+from agents.unicode import may_be_torn, repaired
 
 _RESOLVED_STATUSES = frozenset({"resolved", "settled"})
 _DEFAULT_TICK: Micro = 10_000
 _DEFAULT_MIN_SIZE: Micro = 5 * ONE
-#: How JSON writes a character beyond 16 bits, or half of one.
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 #: Characters of a market's rules that are kept.
 _RULES = 6000
 
@@ -33,7 +30,7 @@ def loads(text: str | bytes) -> Any:
     """Parse JSON with exact decimals in place of floats, and without halves of characters. Raises ValueError."""
     said = text if isinstance(text, str) else text.decode(errors="replace")
     content = json.loads(said, parse_float=Decimal)
-    return repaired(content) if _SURROGATE.search(said) else content
+    return repaired(content) if may_be_torn(said) else content
 
 
 def dumps(content: object) -> str:

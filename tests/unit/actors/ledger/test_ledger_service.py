@@ -108,10 +108,16 @@ async def test_an_order_without_its_fields_is_refused(ledger: LedgerService, mak
 
 
 async def test_text_of_any_kind_comes_back_as_it_was(ledger: LedgerService, make: Make, open_ledger: Open) -> None:
-    event = make(text="é \u0000 \ud800 😀", big=2**70, nested={"list": [1, None, True, 0.1]})
+    event = make(text="é \u0000 😀", big=2**70, nested={"list": [1, None, True, 0.1]})
     await ledger.append([event])
     again = await open_ledger()
     assert (await again.poll(0)).events == [event.numbered(1)]
+
+
+async def test_half_a_character_is_stored_as_a_question_mark(ledger: LedgerService, make: Make) -> None:
+    await ledger.append([make(text="cut \ud83d", nested={"whole \ud83d": ["😀", 1.5]})])
+    [stored] = (await ledger.poll(0)).events
+    assert stored.data == {"text": "cut ?", "nested": {"whole ?": ["😀", 1.5]}}
 
 
 async def test_what_the_database_does_not_take_fails_alone(ledger: LedgerService, make: Make) -> None:
