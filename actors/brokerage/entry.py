@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 S = OrderStatus
 
+#: Looks for which a halt's own sweep has time to cancel all that rests.
+_SWEEP = 4
+
 #: Seconds that the ledger has to acknowledge an intent before the order is given up, unsent.
 _LEDGER_PATIENCE = 5.0
 
@@ -51,6 +54,8 @@ class Entry:
         #: Counts, per agent, how often all its orders were cancelled: what it asked for before is not placed after.
         self._cleared: defaultdict[str, int] = defaultdict(int)
         self._halted: str | None = None
+        #: Looks at what must not rest any more since all trading was halted.
+        self._halts = 0
 
     @property
     def halted(self) -> str | None:
@@ -314,12 +319,14 @@ class Entry:
         Those whose time on the venue's clock is over, as the venue may know of none, or of a later one. And those that the
         venue took late: a time-out had left them in doubt when they, or all orders, were to be cancelled.
         """
-        now, halted = self._desk.clock.reckoned, self.halted is not None
+        now = self._desk.clock.reckoned
+        self._halts = 0 if self.halted is None else self._halts + 1
+        late = self._halts > _SWEEP
         over = [
             order
             for order in self._desk.orders.open()
             if (order.expires is not None and order.expires <= now)
-            or ((order.unwanted or halted) and not order.in_doubt and not order.waiting)
+            or ((order.unwanted or late) and not order.in_doubt and not order.waiting)
         ]
         await self.cancelling.cancel(over)
 
