@@ -101,6 +101,9 @@ async def ordering(url: str) -> None:
         await _ask(api, ids, "resume")
         await _compare(trader, f"{len(ids)} trading", "")
         await trader.stop.remote()
+        # The parts after this one speak of the fleet's own agents.
+        async with api.delete(f"/api/agents/{_AGENT}") as response:
+            response.raise_for_status()
 
 
 async def _compare(trader: Any, name: str, goal: str) -> None:
