@@ -295,7 +295,7 @@ class Keeper:
         self._spawn(self._carry_out(Watch(), life))
 
     async def _begin(self, actor: AgentActor, life: int, launched: AgentSpec | None = None) -> None:
-        """Let a process begin, and tell it what has changed of the spec since it was launched with (None: with which?) one."""
+        """Let a process begin, and give it the spec if that is another than it was `launched` with, or that is not known."""
         timeout = self.record.spec.restart.start_timeout
         try:
             async with asyncio.timeout(timeout):

@@ -136,10 +136,9 @@ def _beside(file: Path, key: str) -> dict[str, Any]:
 def _keys(keyring: Keyring, wallet: Wallet) -> WalletKey:
     """Return a wallet's keys; of one whose private key was given, its file may hold a key for the relayer."""
     given = keyring.given.get(wallet.name)
-    if given is None:
+    if given is None or _beside(Path(wallet.key_file), given):
         return read_key_file(wallet.name, wallet.key_file)
-    file = Path(wallet.key_file)
-    return read_key_file(wallet.name, wallet.key_file) if _beside(file, given) else WalletKey(given, wallet.address)
+    return WalletKey(given, wallet.address)
 
 
 def known_wallets(data_dir: Path) -> tuple[Wallet, ...]:

@@ -2,13 +2,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.postgres import Postgres, postgres
-
-# A machine that does other things besides takes its time, which is no fault of what is tested.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

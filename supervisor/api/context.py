@@ -22,6 +22,7 @@ from agents.valuation import Quote, quotes
 from supervisor.api.agent_views import SeedConfig
 from supervisor.api.metrics import RequestFigures
 from supervisor.api.rate_limits import RateLimits
+from supervisor.api.risk_views import Risk, risk
 from supervisor.api.score_views import ScoreRow, score_rows
 
 T = TypeVar("T")
@@ -164,6 +165,10 @@ class FleetContext:
     async def quotes(self) -> dict[str, Quote]:
         """Return what each known token is worth now; empty while the feed cannot be asked."""
         return quotes(await self.markets.get_or([]))
+
+    async def risk(self) -> Risk:
+        """Return the limits and what is used up of them, at the prices of now as far as the feed can be asked."""
+        return risk(self.state, await self.markets.get_or([]))
 
     async def publish(self, make: Callable[[str, int], tuple[Type, dict[str, Any]]]) -> tuple[str, int]:
         """Store an outside system's event, whose type and data are made for its id and time; return its id and seq."""

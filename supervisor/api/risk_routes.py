@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from supervisor.api.context import FleetContext
-from supervisor.api.risk_views import Risk, ScopeRisk, risk
+from supervisor.api.risk_views import Risk, ScopeRisk
 from supervisor.api.strict_json import StrictRoute
 
 
@@ -23,13 +23,13 @@ def risk_routes(context: FleetContext) -> APIRouter:
     @router.get("")
     async def get_risk() -> Risk:
         """Return the limits, what is used up of them, and what is stopped: the fleet, its wallets, its agents."""
-        return risk(context.state, await context.markets.get_or([]))
+        return await context.risk()
 
     @router.post("/resume")
     async def resume(resumption: Resumption) -> ScopeRisk:
         """Lift a scope's stops for losses, which are measured from then on; 409 if none is on."""
         await context.settle(await context.supervisor.resume_trading(resumption.scope))
-        found = risk(context.state, await context.markets.get_or([]))
+        found = await context.risk()
         return next(each for each in found["scopes"] if each["scope"] == resumption.scope)
 
     return router

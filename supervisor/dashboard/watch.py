@@ -14,7 +14,7 @@ from agents.money import number
 from agents.notifications import notification
 from supervisor.api.book_views import Portfolio, portfolio
 from supervisor.api.context import FleetContext, Kept
-from supervisor.api.risk_views import Risk, risk
+from supervisor.api.risk_views import Risk
 from supervisor.api.score_views import ScoreRow
 from supervisor.dashboard.series import Point, Series
 
@@ -61,7 +61,7 @@ class Watch:
         self._context = context
         await context.start()
         self.portfolio: Kept[Portfolio] = Kept(self._portfolio)
-        self.risk: Kept[Risk] = Kept(self._risk)
+        self.risk: Kept[Risk] = Kept(context.risk)
         self._tasks = [asyncio.create_task(work) for work in (self._recall(context), self._look(context))]
 
     async def stop(self) -> None:
@@ -194,7 +194,3 @@ class Watch:
     async def _portfolio(self) -> Portfolio:
         assert self._context is not None
         return portfolio(self._context.state, await self._context.quotes())
-
-    async def _risk(self) -> Risk:
-        assert self._context is not None
-        return risk(self._context.state, await self._context.markets.get_or([]))

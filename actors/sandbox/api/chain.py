@@ -76,6 +76,10 @@ CONTRACTS = frozenset(
 )
 
 
+#: Which of a signer's `wallets` an order may be of, by signature type.
+OF_TYPE = {0: (0,), 1: (1,), 2: (2,), 3: (3, 4)}
+
+
 @lru_cache(maxsize=4096)
 def checksum(address: str) -> str:
     """Write an address in the mixed case that carries its checksum. Raises ValueError for what is none."""

@@ -4,20 +4,18 @@ import base64
 import binascii
 import hashlib
 import hmac
-import re
 import secrets
 from typing import Any
 from uuid import uuid4
 
 from actors.sandbox.api.eip712 import sign_in_signer
 from actors.sandbox.api.messages import Call, Operation
+from actors.sandbox.api.written import ADDRESS
 from actors.sandbox.records import Credentials, Refused
 from actors.sandbox.venue import Venue
 
 #: Wall seconds by which a signed timestamp may differ from the venue's.
 _TOLERANCE = 60
-
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 class Authentication:
@@ -108,7 +106,7 @@ class Authentication:
         try:
             signature = bytes.fromhex(headers.get("poly_signature", "").removeprefix("0x"))
             valid = (
-                _ADDRESS.fullmatch(address) is not None
+                ADDRESS.fullmatch(address) is not None
                 and self.fresh(timestamp)
                 and nonce.isdecimal()
                 and sign_in_signer(address, timestamp, int(nonce), signature) == address.lower()

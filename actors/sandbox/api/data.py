@@ -1,6 +1,5 @@
 """The Data API (v2): what accounts hold, traded and were paid, and what markets resolved to."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,6 +8,7 @@ from actors.sandbox.api.chain import CHAIN_ID, ERC20_APPROVALS, ERC1155_APPROVAL
 from actors.sandbox.api.data_pages import conditions, integer, page, window
 from actors.sandbox.api.history import INTERVALS, LONGEST, History
 from actors.sandbox.api.messages import Call, Operation
+from actors.sandbox.api.written import ADDRESS
 from actors.sandbox.records import ActivityKind, MarketRecord, PositionRecord, Refused, TradeRecord, TradeSide
 from actors.sandbox.venue import Venue
 from agents.money import micro, notional, number
@@ -27,7 +27,6 @@ _TYPES = {
     *("TRADE", "SPLIT", "MERGE", "REDEEM", "CONVERSION", "MIGRATION", "DEPOSIT", "WITHDRAWAL"),
     *("REWARD", "MAKER_REBATE", "TAKER_REBATE", "YIELD", "REFERRAL_REWARD", "TIP"),
 }
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 #: Seconds between two points of a history, by its interval, unless told otherwise.
 _BUCKETS = {"max": 43_200, "all": 43_200, "1m": 3600, "1w": 1800, "1d": 300, "6h": 60, "1h": 60}
 _MOST_POINTS = 10_000
@@ -215,7 +214,7 @@ class Data:
     def approvals(self, call: Call) -> Any:
         """Say that an account has approved all that trading needs."""
         user = call.one("user")
-        if not _ADDRESS.fullmatch(user):
+        if not ADDRESS.fullmatch(user):
             raise Refused("invalid user address")
         rows = [
             {"token": token, "spender": spender, "standard": "ERC20", "approved": True, "amount": "max"}

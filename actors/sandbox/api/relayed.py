@@ -1,6 +1,5 @@
 """What is posted to the relayer: which calls a wallet shall make, and whether its owner signed them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,19 +7,25 @@ from typing import Any
 from eth_account.messages import SignableMessage, encode_defunct, encode_typed_data
 from eth_utils.crypto import keccak
 
-from actors.sandbox.api.chain import CHAIN_ID, DEPOSIT_WALLET_FACTORY, PROXY_FACTORY, RELAY_HUB, SAFE_MULTISEND, wallets
+from actors.sandbox.api.chain import (
+    CHAIN_ID,
+    DEPOSIT_WALLET_FACTORY,
+    OF_TYPE,
+    PROXY_FACTORY,
+    RELAY_HUB,
+    SAFE_MULTISEND,
+    wallets,
+)
 from actors.sandbox.api.contracts import ContractCall
 from actors.sandbox.api.eip712 import recover
 from actors.sandbox.api.transactions import Function, by_selector, parse
+from actors.sandbox.api.written import ADDRESS, NUMBER, matching
 from actors.sandbox.records import Refused
 
 #: The address that brings the transactions of proxies to the chain.
 RELAY = "0x" + "5e1a" * 10
 #: Which of a signer's `wallets` a type of transaction may be for.
-WALLETS = {"PROXY": (1,), "SAFE": (2,), "WALLET": (3, 4)}
-
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_NUMBER = re.compile(r"[0-9]{1,78}")
+WALLETS = {"PROXY": OF_TYPE[1], "SAFE": OF_TYPE[2], "WALLET": OF_TYPE[3]}
 
 _PROXY = by_selector(Function("proxy", "(uint8,address,uint256,bytes)[]"))
 _MULTISEND = by_selector(Function("multiSend", "bytes"))
@@ -186,18 +191,12 @@ def _digest(message: SignableMessage) -> bytes:
 
 
 def _address(value: Any) -> str:
-    return _matching(_ADDRESS, value).lower()
+    return matching(ADDRESS, value).lower()
 
 
 def _number(value: Any) -> int:
-    return int(_matching(_NUMBER, value))
+    return int(matching(NUMBER, value))
 
 
 def _bytes(value: Any) -> bytes:
     return bytes.fromhex(str(value).removeprefix("0x"))
-
-
-def _matching(pattern: re.Pattern[str], value: Any) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ValueError
-    return value

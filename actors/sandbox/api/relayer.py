@@ -8,7 +8,6 @@ those before one that fails stay done; only a call of a function that is known s
 
 import asyncio
 import json
-import re
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from actors.sandbox.api.messages import Call, Operation
 from actors.sandbox.api.relayed import RELAY, WALLETS, Relayed, read
 from actors.sandbox.api.relayer_keys import RelayerKeys
 from actors.sandbox.api.transactions import Invalid
+from actors.sandbox.api.written import ADDRESS
 from actors.sandbox.records import Refused
 from actors.sandbox.venue import Venue
 
@@ -29,8 +29,6 @@ _EXECUTED, _MINED, _CONFIRMED = 300, 600, 1000
 _MARGIN = 0.02
 #: The document with the ids of the transactions that are not carried out yet.
 _WAITING = "relayer:waiting"
-
-_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 
 
 class Relayer:
@@ -176,6 +174,6 @@ class Relayer:
 
 def _address(call: Call) -> str:
     address = call.one("address").lower()
-    if not _ADDRESS.fullmatch(address):
+    if not ADDRESS.fullmatch(address):
         raise Refused("invalid address")
     return address

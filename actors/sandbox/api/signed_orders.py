@@ -1,24 +1,18 @@
 """Reads a posted order, and checks who signed it and for whom, before the exchange sees it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from actors.sandbox.api.chain import EXCHANGE, NEG_RISK_EXCHANGE, wallets
+from actors.sandbox.api.chain import EXCHANGE, NEG_RISK_EXCHANGE, OF_TYPE, wallets
 from actors.sandbox.api.eip712 import OrderFields, order_hash, order_signer
+from actors.sandbox.api.written import ADDRESS, NUMBER, WORD, matching
 from actors.sandbox.exchange import Exchange
 from actors.sandbox.records import Credentials, NewOrder, Refused
 from agents.model import Side, TimeInForce
 
-_NUMBER = re.compile(r"[0-9]{1,78}")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_WORD = re.compile(r"0x[0-9a-fA-F]{64}")
-
 #: Fields of the orders that the venue took before its second version.
 _FIRST_VERSION = frozenset({"taker", "nonce", "feeRateBps"})
-#: Which of `wallets` may be the maker, by signature type.
-_MAKERS = {0: (0,), 1: (1,), 2: (2,), 3: (3, 4)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +41,13 @@ def read(content: Any) -> Posted:
             raise ValueError
         return Posted(
             fields=_fields(order, side),
-            token_id=_matching(_NUMBER, order["tokenId"]),
+            token_id=matching(NUMBER, order["tokenId"]),
             side=side,
             signature=bytes.fromhex(str(order["signature"]).removeprefix("0x")),
             owner=str(content["owner"]),
             order_type=TimeInForce(content["orderType"]),
             post_only=post_only,
-            expiration=int(_matching(_NUMBER, str(order.get("expiration") or "0"))),
+            expiration=int(matching(NUMBER, str(order.get("expiration") or "0"))),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Refused("Invalid order payload") from None
@@ -77,7 +71,7 @@ def verify(posted: Posted, credentials: Credentials, exchange: Exchange) -> NewO
     if signer != credentials.address:
         raise Refused("invalid signature")
     mine = wallets(credentials.address)
-    if fields.maker.lower() not in [mine[index] for index in _MAKERS[fields.signature_type]]:
+    if fields.maker.lower() not in [mine[index] for index in OF_TYPE[fields.signature_type]]:
         raise Refused("maker address not allowed, please use the deposit wallet flow")
     return NewOrder(
         order_id=order_id,
@@ -97,24 +91,18 @@ def verify(posted: Posted, credentials: Credentials, exchange: Exchange) -> NewO
 
 def _fields(order: Mapping[str, Any], side: Side) -> OrderFields:
     salt, signature_type = order["salt"], order["signatureType"]
-    if type(salt) is not int or type(signature_type) is not int or signature_type not in _MAKERS:
+    if type(salt) is not int or type(signature_type) is not int or signature_type not in OF_TYPE:
         raise ValueError
     return OrderFields(
         salt=salt,
-        maker=_matching(_ADDRESS, order["maker"]),
-        signer=_matching(_ADDRESS, order["signer"]),
-        token_id=int(_matching(_NUMBER, order["tokenId"])),
-        maker_amount=int(_matching(_NUMBER, order["makerAmount"])),
-        taker_amount=int(_matching(_NUMBER, order["takerAmount"])),
+        maker=matching(ADDRESS, order["maker"]),
+        signer=matching(ADDRESS, order["signer"]),
+        token_id=int(matching(NUMBER, order["tokenId"])),
+        maker_amount=int(matching(NUMBER, order["makerAmount"])),
+        taker_amount=int(matching(NUMBER, order["takerAmount"])),
         side=0 if side is Side.BUY else 1,
         signature_type=signature_type,
-        timestamp=int(_matching(_NUMBER, order["timestamp"])),
-        metadata=bytes.fromhex(_matching(_WORD, order["metadata"])[2:]),
-        builder=bytes.fromhex(_matching(_WORD, order["builder"])[2:]),
+        timestamp=int(matching(NUMBER, order["timestamp"])),
+        metadata=bytes.fromhex(matching(WORD, order["metadata"])[2:]),
+        builder=bytes.fromhex(matching(WORD, order["builder"])[2:]),
     )
-
-
-def _matching(pattern: re.Pattern[str], value: Any) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ValueError
-    return value
