@@ -17,7 +17,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors import process_log
+from actors import forkserver, process_log
 from actors.config import SystemConfig
 from actors.naming import NAMESPACE
 from agents.errors import Unavailable
@@ -118,5 +118,6 @@ def spawn(
         num_cpus=0,
         scheduling_strategy="SPREAD" if spread else home,
         max_concurrency=10_000,
+        runtime_env=forkserver.runtime_env(),
     )
     return actor.remote(name, path, config, arguments)

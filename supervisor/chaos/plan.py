@@ -20,6 +20,7 @@ class Kind(StrEnum):
     LIBRARIAN = "librarian"
     FORECASTER = "forecaster"
     NOTIFIER = "notifier"
+    FORKSERVER = "forkserver"
     SERVE = "serve"
     NODE = "node"
 
@@ -59,6 +60,7 @@ _WEIGHTS = {
     Kind.LIBRARIAN: 4,
     Kind.FORECASTER: 6,
     Kind.NOTIFIER: 3,
+    Kind.FORKSERVER: 4,
     Kind.SERVE: 8,
     Kind.NODE: 1,
 }

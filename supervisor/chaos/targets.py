@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -15,9 +16,11 @@ from supervisor.chaos.census import Census
 from supervisor.chaos.fleet import FleetUnderTest
 from supervisor.chaos.plan import Kind, Strike, Victim
 
-#: What Serve names its own actors, and the name of HAProxy's process.
+#: What Serve names its own actors.
 _SERVE = "SERVE_"
-_HAPROXY = "haproxy"
+
+#: Processes that are not actors: a name as if they were, by the last part of a word of their command line.
+_NO_ACTORS = {"haproxy": f"{_SERVE}haproxy", "actors.forkserver.server": Kind.FORKSERVER.value}
 
 _NAMED: dict[Kind, Callable[[str], bool]] = {
     Kind.AGENTS: lambda name: name.startswith(naming.agent("")),
@@ -29,6 +32,7 @@ _NAMED: dict[Kind, Callable[[str], bool]] = {
     Kind.LIBRARIAN: lambda name: name == naming.LIBRARIAN,
     Kind.FORECASTER: lambda name: name == naming.FORECASTER,
     Kind.NOTIFIER: lambda name: name == naming.NOTIFIER,
+    Kind.FORKSERVER: lambda name: name == Kind.FORKSERVER,
     Kind.SERVE: lambda name: name.startswith(_SERVE),
 }
 
@@ -86,8 +90,8 @@ class Targets:
     def strike(self, strike: Strike) -> list[Kill]:
         """Kill the victims of a strike at one instant, as far as they are there; return who was killed. Not for nodes."""
         pids = dict(self._census.pids) if self._census else {}
-        if any(victim.kind is Kind.SERVE for victim in strike.victims):
-            pids |= self._proxies()
+        if any(victim.kind in (Kind.SERVE, Kind.FORKSERVER) for victim in strike.victims):
+            pids |= self._no_actors()
         chosen = choose(strike.victims, pids, self._lives)
         kills = []
         for pid, (victim, name) in chosen.items():
@@ -109,10 +113,10 @@ class Targets:
         except (ProcessLookupError, psutil.Error):
             return False
 
-    def _proxies(self) -> dict[str, int]:
-        found = {}
+    def _no_actors(self) -> dict[str, int]:
+        found: dict[str, int] = {}
         for process in ray_cluster.processes(self._fleet.data_dir):
             with contextlib.suppress(psutil.Error):
-                if _HAPROXY in process.name():
-                    found[f"{_SERVE}{_HAPROXY}"] = process.pid
+                words = {Path(word).name for word in process.cmdline()[:3]}
+                found |= {_NO_ACTORS[word]: process.pid for word in words & _NO_ACTORS.keys()}
         return found

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 #: All but the whole node, whose kill and start the tests of `up` and `down` cover.
-TARGETS = "agents,broker,feed,ledger,supervisor,sandbox,librarian,forecaster,notifier,serve"
+TARGETS = "agents,broker,feed,ledger,supervisor,sandbox,librarian,forecaster,notifier,forkserver,serve"
 
 
 @pytest.mark.timeout(800)

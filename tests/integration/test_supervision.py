@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from websockets.asyncio.client import connect
@@ -108,6 +109,9 @@ class Stage(Fleet):
         """Wait until every agent runs that should."""
         self.until(lambda: all(a["state"] == "running" for a in self.agents().values() if a["id"] not in RESTING), 60)
 
+
+#: The program of the process that agents are copies of.
+SERVER = "actors.forkserver.server"
 
 #: What is not started by itself in this fleet, or stays as the test of it left it.
 RESTING = ("moody", "fragile")
@@ -311,6 +315,21 @@ def test_agents_that_are_killed_together_are_started_again_under_one_grouped_ale
     noticed = [change["at"] - at for change in stage.changes(seq) if change["state"] == "backing_off"]
     assert len(noticed) == 4
     assert median(noticed) < 500
+
+
+def test_agents_are_copies_of_one_process_whose_death_ends_none_of_them_and_hinders_none(stage: Stage) -> None:
+    before = {id: agent for id, agent in stage.agents().items() if agent["state"] == "running"}
+    [server] = {psutil.Process(agent["pid"]).ppid() for agent in before.values()}
+    assert SERVER in psutil.Process(server).cmdline()
+    os.kill(server, signal.SIGKILL)
+    stage.kill("sleeper")
+    stage.until(lambda: stage.agents()["sleeper"]["incarnation"] > before["sleeper"]["incarnation"])
+    stage.until_all_run()
+    after = stage.agents()
+    assert {id for id, agent in before.items() if after[id]["pid"] != agent["pid"]} == {"sleeper"}
+    successor = psutil.Process(psutil.Process(after["sleeper"]["pid"]).ppid())
+    assert successor.pid != server
+    assert SERVER in successor.cmdline()
 
 
 def test_a_broken_fleet_file_on_reload_changes_nothing_and_says_why(stage: Stage) -> None:

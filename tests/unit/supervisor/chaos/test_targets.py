@@ -13,6 +13,7 @@ PIDS = {
     "SERVE_CONTROLLER_ACTOR": 9,
     "forecaster": 11,
     "notifier": 13,
+    "forkserver": 14,
     "librarian": 12,
     "SERVE_REPLICA::hub#hub#x": 10,
 }
@@ -34,6 +35,7 @@ def test_each_kind_is_found_by_the_names_of_its_actors() -> None:
         Kind.LIBRARIAN: {12: "librarian"},
         Kind.FORECASTER: {11: "forecaster"},
         Kind.NOTIFIER: {13: "notifier"},
+        Kind.FORKSERVER: {14: "forkserver"},
         Kind.SERVE: {9: "SERVE_CONTROLLER_ACTOR"},
     }
 

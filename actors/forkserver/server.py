@@ -1,0 +1,82 @@
+"""The fork server of a Ray node: a process without threads that has imported what actors import, and copies itself."""
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from actors.forkserver.setup_worker import PATIENCE, RAYLET
+
+#: What an agent's process imports, whatever its strategy.
+PRELOADED = ("ray._private.workers.default_worker", "actors.system", "actors.agent")
+
+
+def main(listener: socket.socket, raylet: int) -> None:
+    """Serve until the node's Ray ends. Each copy returns from here too, once it has run."""
+    _close_all_but(listener.fileno())
+    node = os.pidfd_open(raylet)
+    for module in PRELOADED:
+        importlib.import_module(module)
+    # None of this is ever garbage: to look at it again, in each copy, would only copy its memory.
+    gc.collect()
+    gc.freeze()
+    # So that the system itself forgets the copies that have ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while node not in select.select([listener.fileno(), node], [], [])[0]:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # A copy that kept it would keep the address of a dead server alive.
+            listener.close()
+            os.close(node)
+            command = _commanded(connection)
+            if command:
+                _run(command)
+            return
+        connection.close()
+
+
+def _close_all_but(file: int) -> None:
+    """Close what Ray has let its first process inherit, but for the three standard files and this one."""
+    os.closerange(3, file)
+    os.closerange(file + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _commanded(connection: socket.socket) -> list[str]:
+    """Become the process that is asked for, and return its command; it is empty if whoever asked has given up."""
+    connection.settimeout(PATIENCE)
+    with connection:
+        text, files, _, _ = socket.recv_fds(connection, 2**20, 2)
+        if not text:
+            return []
+        order = json.loads(text)
+        # Ray ends an actor's whole group with the actor, and knows it by the id of the process that it started.
+        os.setpgid(0, order["group"])
+        os.chdir(order["directory"])
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        for target, file in enumerate(files, start=1):
+            os.dup2(file, target)
+            os.close(file)
+        try:
+            connection.sendall(b"1")
+            return list(order["command"]) if connection.recv(1) else []
+        except (ConnectionError, TimeoutError):
+            return []
+
+
+def _run(command: list[str]) -> None:
+    """Run a script as the interpreter that is started with this command would."""
+    sys.argv = command
+    sys.path[0] = str(Path(command[0]).parent)
+    runpy.run_path(command[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])), int(os.environ[RAYLET]))
