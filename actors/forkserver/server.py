@@ -13,8 +13,8 @@ from pathlib import Path
 
 from actors.forkserver.setup_worker import PATIENCE, RAYLET
 
-#: What an agent's process imports, whatever its strategy.
-PRELOADED = ("ray._private.workers.default_worker", "actors.system", "actors.agent")
+#: What an agent's process imports, whatever its strategy, and those for which trading waits when they have died.
+PRELOADED = ("ray._private.workers.default_worker", "actors.system", "actors.agent", "actors.ledger", "actors.broker")
 
 
 def main(listener: socket.socket, raylet: int) -> None:
