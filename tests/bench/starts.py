@@ -1,4 +1,4 @@
-"""A fleet's start: 20 agents asked for at once until each has decided, against 20 empty actors, which are no copies, until each answers."""
+"""A fleet's start: 20 agents asked for at once until each has decided, against 20 empty actors, no copies, until each answers."""
 
 import asyncio
 import time
