@@ -1,4 +1,7 @@
-"""A fleet's start: 20 agents asked for at once until each has decided, against 20 empty actors, no copies, until each answers."""
+"""A fleet's start: 20 agents asked for at once until each has decided, against 20 empty actors until each answers.
+
+The empty ones start as Ray starts actors, not as copies.
+"""
 
 import asyncio
 import time
