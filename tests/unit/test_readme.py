@@ -47,6 +47,7 @@ def test_every_setting_of_the_code_is_in_the_example_file() -> None:
     files = [path for package in ("supervisor", "actors", "agents") for path in (ROOT / package).rglob("*.py")]
     read = {name for path in files for name in setting.findall(path.read_text())}
     internal = {"POLYFLEET_CLUSTER", "POLYFLEET_API_TOKEN_DIGEST", "POLYFLEET_API_TOKEN_DIGESTS", "POLYFLEET_LLM_"}
+    internal |= {"POLYFLEET_FORKSERVERS", "POLYFLEET_FORKED"}
     shown = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert "POLYFLEET_API_TOKEN" in read
     assert read - internal - shown == set()
