@@ -38,11 +38,9 @@ def main(options: list[str]) -> None:
         _become([_rays_own(), *options])
     os.environ.update(variables)
     try:
-        forked = _fork(command)
-    except OSError as error:
+        _leave(command)
+    except (OSError, KeyError) as error:
         sys.stderr.write(f"the fork server gave no copy ({error}): a new interpreter is started\n")
-        forked = False
-    if not forked:
         _become(command)
 
 
@@ -57,16 +55,15 @@ def _rays_own() -> str:
     return str(Path(ray.origin).with_name("_private") / "workers" / "setup_worker.py")
 
 
-def _fork(command: list[str]) -> bool:
-    """Have a copy run the command. Returns whether one does; raises OSError if the server cannot be reached."""
+def _leave(command: list[str]) -> None:
+    """Leave the command to a copy. Raises OSError if no copy takes it, KeyError where there are no fork servers."""
     order = {"command": command, "environment": dict(os.environ), "directory": os.getcwd(), "group": os.getpgrp()}
     with _connect(Path(os.environ[DIRECTORY], f"fork-{os.environ[RAYLET]}.sock")) as connection:
         socket.send_fds(connection, [json.dumps(order).encode()], [1, 2])
         if not connection.recv(1):
-            return False
-        # It waits for this: if we had given up by now and started an interpreter, it must not run as well.
+            raise ConnectionError("it has ended")
+        # It waits for this: had we given up by now and become an interpreter, it must not run as well.
         connection.sendall(b"1")
-    return True
 
 
 def _connect(path: Path) -> socket.socket:
