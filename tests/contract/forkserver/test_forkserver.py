@@ -165,6 +165,7 @@ def test_a_server_that_is_killed_takes_no_copy_along_and_is_replaced(node: Node)
     node.copy()
     [first] = node.reports(1)
     os.kill(first["parent"], signal.SIGKILL)
+    until(lambda: gone(first["parent"]))
     node.copy()
     second = node.reports(2)[-1]
     assert second["loaded"]
@@ -173,8 +174,10 @@ def test_a_server_that_is_killed_takes_no_copy_along_and_is_replaced(node: Node)
 
 
 def test_while_the_server_hangs_there_are_new_interpreters_and_nothing_starts_twice(node: Node) -> None:
-    node.copy()
+    first = node.copy()
     [copy] = node.reports(1)
+    # Its end would wake the server, a stopped process whose parent ends.
+    first.wait()
     os.kill(copy["parent"], signal.SIGSTOP)
     late = node.copy(patience=0.3)
     interpreter = node.reports(2)[-1]
