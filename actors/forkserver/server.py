@@ -30,16 +30,19 @@ def main(listener: socket.socket, raylet: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while node not in select.select([listener.fileno(), node], [], [])[0]:
         connection, _ = listener.accept()
-        if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            # A copy that kept it would keep the address of a dead server alive.
-            listener.close()
-            os.close(node)
-            command = _commanded(connection)
-            if command:
-                _run(command)
-            return
-        connection.close()
+        with connection:
+            try:
+                copied = os.fork() == 0
+            except OSError as error:
+                sys.stderr.write(f"the fork server cannot copy itself: {error}\n")
+                continue
+            if copied:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                # A copy that kept it would keep the address of a dead server alive.
+                listener.close()
+                os.close(node)
+                _serve(connection)
+                return
 
 
 def _close_all_but(file: int) -> None:
@@ -48,34 +51,39 @@ def _close_all_but(file: int) -> None:
     os.closerange(file + 1, os.sysconf("SC_OPEN_MAX"))
 
 
-def _commanded(connection: socket.socket) -> list[str]:
-    """Become the process that is asked for, and return its command; it is empty if whoever asked has given up."""
+def _serve(connection: socket.socket) -> None:
+    """Be the process that is asked for, if it is wanted still."""
     connection.settimeout(PATIENCE)
-    with connection:
-        text, files, _, _ = socket.recv_fds(connection, 2**20, 2)
-        if not text:
-            return []
-        order = json.loads(text)
-        # Ray ends an actor's whole group with the actor, and knows it by the id of the process that it started.
-        os.setpgid(0, order["group"])
-        os.chdir(order["directory"])
-        os.environ.clear()
-        os.environ.update(order["environment"])
-        for target, file in enumerate(files, start=1):
-            os.dup2(file, target)
-            os.close(file)
-        try:
-            connection.sendall(b"1")
-            return list(order["command"]) if connection.recv(1) else []
-        except (ConnectionError, TimeoutError):
-            return []
+    try:
+        with connection:
+            script, *arguments = _commanded(connection)
+    except OSError as error:
+        sys.stderr.write(f"a copy of the fork server ends, as nobody waits for it: {error}\n")
+        return
+    sys.argv = [script, *arguments]
+    # Behind the entry that Ray has put before it by the time that the script runs.
+    sys.path.insert(1, str(Path(script).parent))
+    runpy.run_path(script, run_name="__main__")
 
 
-def _run(command: list[str]) -> None:
-    """Run a script as the interpreter that is started with this command would."""
-    sys.argv = command
-    sys.path[0] = str(Path(command[0]).parent)
-    runpy.run_path(command[0], run_name="__main__")
+def _commanded(connection: socket.socket) -> list[str]:
+    """Take on what is told of the process, and return its command. Raises OSError if whoever asked has given up."""
+    text, files, _, _ = socket.recv_fds(connection, 2**20, 2)
+    if not text:
+        raise ConnectionError("it was asked for nothing")
+    order = json.loads(text)
+    # Ray ends an actor's whole group with the actor, and knows it by the id of the process that it started.
+    os.setpgid(0, order["group"])
+    os.chdir(order["directory"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    for target, file in enumerate(files, start=1):
+        os.dup2(file, target)
+        os.close(file)
+    connection.sendall(b"1")
+    if not connection.recv(1):
+        raise ConnectionError("whoever asked for it has become an interpreter")
+    return list(order["command"])
 
 
 if __name__ == "__main__":

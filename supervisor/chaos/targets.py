@@ -114,9 +114,12 @@ class Targets:
             return False
 
     def _no_actors(self) -> dict[str, int]:
-        found: dict[str, int] = {}
+        found: dict[int, str] = {}
+        parents: dict[int, int] = {}
         for process in ray_cluster.processes(self._fleet.data_dir):
             with contextlib.suppress(psutil.Error):
-                words = {Path(word).name for word in process.cmdline()[:3]}
-                found |= {_NO_ACTORS[word]: process.pid for word in words & _NO_ACTORS.keys()}
-        return found
+                words = {Path(word).name for word in process.cmdline()}
+                for word in words & _NO_ACTORS.keys():
+                    found[process.pid], parents[process.pid] = _NO_ACTORS[word], process.ppid()
+        # Until it has its own name, an actor that was copied has that of the server.
+        return {name: pid for pid, name in found.items() if parents[pid] not in found}

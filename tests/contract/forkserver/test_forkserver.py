@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from actors.forkserver import setup_worker, start_hook
 
 #: What the processes here run: it says in a file of its own what it is, and stays.
 SCRIPT = """
-    import json, os, random, sys, time
+    import json, os, random, subprocess, sys, time
     from pathlib import Path
 
-    loaded = "actors.agent" in sys.modules
+    copied = "actors.ledger" in sys.modules
+    import ray
+
     about = {
         "pid": os.getpid(),
         "parent": os.getppid(),
@@ -31,17 +33,22 @@ SCRIPT = """
         "directory": os.getcwd(),
         "variables": dict(os.environ),
         "path": sys.path,
-        "files": os.listdir("/proc/self/fd"),
-        "random": random.random(),
+        "user site": not sys.flags.no_user_site,
+        "files": {name: os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")},
+        "chance": [random.random(), ray.ObjectRef.from_random().hex()],
+        "child": subprocess.run(["sh", "-c", "exit 3"]).returncode,
         "name": __name__,
-        "loaded": loaded,
+        "copied": copied,
     }
-    print("from", "a copy" if loaded else "an interpreter", flush=True)
-    report = Path("reports", str(os.getpid()))
+    print("from", "a copy" if copied else "an interpreter", flush=True)
+    report = Path(os.environ["REPORTS"], str(os.getpid()))
     report.with_suffix(".new").write_text(json.dumps(about))
     report.with_suffix(".new").rename(report)
     time.sleep(600)
 """
+
+#: The runtime environment of a process that is to be a copy.
+COPIED = {setup_worker.FORKED: "1"}
 
 
 class Node:
@@ -50,37 +57,41 @@ class Node:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.output = directory / "output"
-        self.script = directory / "script.py"
+        self.servers = directory / "servers"
+        self.script = directory / "scripts" / "script.py"
+        for folder in (self.servers, self.script.parent, directory / "reports"):
+            folder.mkdir()
         self.script.write_text(textwrap.dedent(SCRIPT))
-        (directory / "reports").mkdir()
         self.ray = subprocess.Popen(["sleep", "600"])
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, variables: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
-        """Start the script in a process with a runtime environment that has these variables."""
-        return self._start(setup_worker.PATIENCE, variables, arguments)
-
-    def copy(self, patience: float = setup_worker.PATIENCE) -> subprocess.Popen[bytes]:
-        """Start the script in a process that may be a copy."""
-        return self._start(patience, {setup_worker.FORKED: "1"}, ())
-
-    def _start(self, patience: float, variables: dict[str, str], arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        program = (
-            f"import sys; import {setup_worker.__name__} as script; script.PATIENCE = {patience}; script.main(sys.argv[1:])"
-        )
+    def start(
+        self,
+        *arguments: str,
+        variables: Mapping[str, str] = COPIED,
+        flags: tuple[str, ...] = (),
+        patience: float = setup_worker.PATIENCE,
+        environment: Mapping[str, str] | None = None,
+        pass_fds: tuple[int, ...] = (),
+    ) -> subprocess.Popen[bytes]:
+        """Start the script, in the present directory, in a process whose runtime environment has these variables."""
+        name = setup_worker.__name__
+        program = f"import sys, {name} as script; script.PATIENCE = {patience}; script.main(sys.argv[1:])"
         options = [f"--serialized-runtime-env-context={json.dumps({'env_vars': variables})}", "--language=PYTHON"]
-        return self.run([sys.executable, "-c", program, *options, str(self.script), *arguments], self.directory)
-
-    def run(self, command: list[str], servers: Path) -> subprocess.Popen[bytes]:
-        """Run a command as Ray does where the fork servers' sockets are in the directory `servers`."""
+        own = {
+            setup_worker.DIRECTORY: str(self.servers),
+            setup_worker.RAYLET: str(self.ray.pid),
+            "REPORTS": str(self.directory / "reports"),
+        }
         with self.output.open("ab") as output:
             started = subprocess.Popen(
-                command,
-                env=os.environ | {setup_worker.DIRECTORY: str(servers), setup_worker.RAYLET: str(self.ray.pid)},
-                cwd=self.directory,
+                [sys.executable, "-P", "-c", program, *options, *flags, str(self.script), *arguments],
+                env=os.environ | own | dict(environment or {}),
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 process_group=0,
+                pass_fds=pass_fds,
             )
         self._started.append(started)
         return started
@@ -91,6 +102,13 @@ class Node:
         until(lambda: len([file for file in folder.iterdir() if not file.suffix]) >= count)
         files = [file for file in folder.iterdir() if not file.suffix]
         return [json.loads(file.read_text()) for file in sorted(files, key=lambda file: file.stat().st_mtime_ns)]
+
+    def first(self) -> dict[str, Any]:
+        """Start a copy and wait until it runs and what started it, and the server, has ended."""
+        started = self.start()
+        [copy] = self.reports(1)
+        assert started.wait(30) == 0
+        return copy
 
     def end(self) -> None:
         """End all that was started."""
@@ -118,31 +136,68 @@ def gone(pid: int) -> bool:
         return True
 
 
+def open_files(pid: int) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return [os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir()]
+    return []
+
+
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     node = Node(tmp_path)
+    monkeypatch.chdir(tmp_path)
     yield node
     node.end()
 
 
-def test_a_copy_is_the_process_that_was_asked_for(node: Node) -> None:
-    started = node.start({setup_worker.FORKED: "1", "COLOUR": "grün"}, "--node-id", "ab cd")
-    [copy] = node.reports(1)
-    assert started.wait(10) == 0
-    assert copy["loaded"]
-    assert copy["name"] == "__main__"
+def test_a_copy_is_the_process_that_was_asked_for_whatever_the_server_was_started_with(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "handed down").open("w") as file:
+        node.start(environment={"SHADE": "dark"}, pass_fds=(file.fileno(),))
+        [first] = node.reports(1)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    node.output = tmp_path / "other output"
+    started = node.start("--node-id", "ab cd", variables=COPIED | {"COLOUR": "grün"})
+    copy = node.reports(2)[-1]
+    assert started.wait(30) == 0
+    assert (copy["copied"], copy["name"], copy["parent"]) == (True, "__main__", first["parent"])
     assert copy["arguments"] == ["--node-id", "ab cd"]
-    assert copy["directory"] == str(node.directory)
-    assert copy["path"][0] == str(node.directory)
+    assert copy["directory"] == str(tmp_path / "elsewhere")
     assert copy["variables"]["COLOUR"] == "grün"
-    assert copy["variables"][setup_worker.RAYLET] == str(node.ray.pid)
+    assert "SHADE" not in copy["variables"]
+    assert copy["variables"].keys() - {"COLOUR"} == first["variables"].keys() - {"SHADE"}
     assert node.output.read_text() == "from a copy\n"
-    # Three standard files, and the one that listed them.
-    assert len(copy["files"]) == 4
+    # The fourth is that of the list itself.
+    for files in (first["files"], copy["files"]):
+        assert files.keys() >= {"0", "1", "2"}
+        assert len(files) == 4
+    assert copy["files"]["0"] == os.devnull
+    assert {copy["files"]["1"], copy["files"]["2"]} == {str(node.output)}
+    assert copy["child"] == 3
+
+
+def test_a_copy_finds_modules_where_a_new_interpreter_does(node: Node) -> None:
+    copy = node.first()
+    node.servers = node.directory / "missing"
+    interpreter_started = node.start()
+    interpreter = node.reports(2)[-1]
+    assert interpreter["pid"] == interpreter_started.pid
+    assert not interpreter["copied"]
+    assert copy["path"] == interpreter["path"]
+    assert str(node.directory) not in copy["path"]
+    assert "the fork server gave no copy ([Errno 2] No such file or directory" in node.output.read_text()
+
+
+def test_flags_of_the_interpreter_are_those_of_the_copy(node: Node) -> None:
+    node.start("--worker", flags=("-s",))
+    [copy] = node.reports(1)
+    assert (copy["copied"], copy["arguments"], copy["user site"]) == (True, ["--worker"], False)
 
 
 def test_a_copy_is_in_the_process_group_by_which_ray_ends_it(node: Node) -> None:
-    first, second = node.copy(), node.copy()
+    first, second = node.start(), node.start()
     node.reports(2)
     os.killpg(first.pid, signal.SIGKILL)
     ended, other = sorted(node.reports(2), key=lambda copy: copy["group"] != first.pid)
@@ -154,71 +209,93 @@ def test_a_copy_is_in_the_process_group_by_which_ray_ends_it(node: Node) -> None
 
 def test_processes_that_start_at_once_are_copies_of_one_server_that_has_no_threads(node: Node) -> None:
     for _ in range(12):
-        node.copy()
+        node.start()
     copies = node.reports(12)
     [server] = {copy["parent"] for copy in copies}
     assert psutil.Process(server).num_threads() == 1
-    assert len({copy["random"] for copy in copies}) == 12
+    assert len({copy["chance"][0] for copy in copies}) == 12
+    assert len({copy["chance"][1] for copy in copies}) == 12
 
 
-def test_a_server_that_is_killed_takes_no_copy_along_and_is_replaced(node: Node) -> None:
-    node.copy()
-    [first] = node.reports(1)
+def test_a_server_that_is_killed_takes_no_copy_along_and_is_replaced_once(node: Node) -> None:
+    first = node.first()
     os.kill(first["parent"], signal.SIGKILL)
     until(lambda: gone(first["parent"]))
-    node.copy()
-    second = node.reports(2)[-1]
-    assert second["loaded"]
-    assert second["parent"] != first["parent"]
+    for _ in range(3):
+        node.start()
+    others = node.reports(4)[1:]
+    assert all(copy["copied"] for copy in others)
+    [server] = {copy["parent"] for copy in others}
+    assert server != first["parent"]
     assert not gone(first["pid"])
 
 
-def test_while_the_server_hangs_there_are_new_interpreters_and_nothing_starts_twice(node: Node) -> None:
-    first = node.copy()
-    [copy] = node.reports(1)
-    # Its end would wake the server, a stopped process whose parent ends.
-    first.wait()
-    os.kill(copy["parent"], signal.SIGSTOP)
-    late = node.copy(patience=0.3)
+def test_a_server_that_hangs_delays_one_process_and_is_replaced_and_nothing_starts_twice(node: Node) -> None:
+    first = node.first()
+    os.kill(first["parent"], signal.SIGSTOP)
+    late = node.start(patience=0.5)
     interpreter = node.reports(2)[-1]
     assert interpreter["pid"] == late.pid
-    assert not interpreter["loaded"]
+    assert not interpreter["copied"]
     assert "the fork server gave no copy (timed out): a new interpreter is started" in node.output.read_text()
-    # It now finds the order that nobody waits for any more, and then this one.
-    os.kill(copy["parent"], signal.SIGCONT)
-    node.copy()
-    assert node.reports(3)[-1]["loaded"]
-    server = psutil.Process(copy["parent"])
-    until(lambda: {child.pid for child in server.children()} <= {report["pid"] for report in node.reports(3)})
+    node.start()
+    copy = node.reports(3)[-1]
+    assert copy["copied"]
+    assert copy["parent"] != first["parent"]
+    # It now finds the order for which nobody waits any more.
+    os.kill(first["parent"], signal.SIGCONT)
+    until(lambda: "a copy of the fork server ends, as nobody waits for it: " in node.output.read_text())
+    server = psutil.Process(first["parent"])
+    until(lambda: {child.pid for child in server.children()} == {first["pid"]})
     assert len(node.reports(3)) == 3
     assert "Traceback" not in node.output.read_text()
 
 
-def test_without_a_place_for_a_server_there_is_a_new_interpreter(node: Node) -> None:
-    context = json.dumps({"env_vars": {setup_worker.FORKED: "1"}})
-    options = [f"--serialized-runtime-env-context={context}", str(node.script)]
-    started = node.run([sys.executable, setup_worker.__file__, *options], node.directory / "missing")
-    [interpreter] = node.reports(1)
-    assert interpreter["pid"] == started.pid
-    assert "No such file or directory" in node.output.read_text()
+def test_of_many_that_waited_for_a_server_that_hangs_only_the_first_gives_it_up(node: Node) -> None:
+    first = node.first()
+    os.kill(first["parent"], signal.SIGSTOP)
+    for _ in range(4):
+        node.start(patience=2.0)
+    assert not any(report["copied"] for report in node.reports(5)[1:])
+    before = [node.start().wait(60) for _ in range(3)]
+    assert before == [0, 0, 0]
+    copies = node.reports(8)[5:]
+    assert len({copy["parent"] for copy in copies}) == 1
 
 
-def test_the_server_ends_with_the_ray_of_its_node(node: Node) -> None:
-    node.copy()
-    [copy] = node.reports(1)
-    node.ray.kill()
-    node.ray.wait()
-    until(lambda: gone(copy["parent"]))
-    assert not gone(copy["pid"])
+def test_an_order_whose_sender_is_killed_starts_nothing(node: Node) -> None:
+    first = node.first()
+    os.kill(first["parent"], signal.SIGSTOP)
+    sender = node.start()
+    until(lambda: any(file.startswith("socket:") for file in open_files(sender.pid)))
+    sender.kill()
+    sender.wait()
+    os.kill(first["parent"], signal.SIGCONT)
+    until(lambda: "a copy of the fork server ends, as nobody waits for it: " in node.output.read_text())
+    assert len(node.reports(1)) == 1
+    assert "Traceback" not in node.output.read_text()
+
+
+def test_each_node_of_a_machine_has_its_own_server_which_ends_with_it(node: Node) -> None:
+    first = node.first()
+    former, node.ray = node.ray, subprocess.Popen(["sleep", "600"])
+    node.start()
+    second = node.reports(2)[-1]
+    assert second["parent"] != first["parent"]
+    former.kill()
+    former.wait()
+    until(lambda: gone(first["parent"]))
+    assert not gone(first["pid"])
+    assert not gone(second["parent"])
 
 
 def test_a_process_that_is_not_to_be_a_copy_is_set_up_by_ray(node: Node) -> None:
-    started = node.start({"OTHER": "1"}, "--worker")
+    started = node.start("--worker", variables={"OTHER": "1"})
     [interpreter] = node.reports(1)
     assert interpreter["pid"] == started.pid
     assert interpreter["arguments"] == ["--worker"]
     assert interpreter["variables"]["OTHER"] == "1"
-    assert not list(node.directory.glob("fork-*"))
+    assert not list(node.servers.iterdir())
 
 
 def test_ray_is_told_of_a_script_that_it_takes_for_its_own() -> None:
