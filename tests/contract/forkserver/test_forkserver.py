@@ -115,8 +115,9 @@ class Node:
         self.ray.kill()
         self.ray.wait()
         for report in self.reports(0):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(report["pid"], signal.SIGKILL)
+            for pid, number in ((report["pid"], signal.SIGKILL), (report["parent"], signal.SIGCONT)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         for started in self._started:
             started.kill()
             started.wait()
