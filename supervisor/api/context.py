@@ -46,22 +46,44 @@ def wall_clock() -> int:
 
 
 class Kept(Generic[T]):
-    """An answer that is asked for at most once in a while; callers at the same time share one call."""
+    """An answer that is never older than so many seconds; callers at the same time share one call.
 
-    def __init__(self, ask: Callable[[], Awaitable[T]], seconds: float = _KEEP) -> None:
+    Whoever asks when half of them are over is answered at once, and a fresh answer is fetched behind: where there are many
+    callers, none waits.
+    """
+
+    def __init__(
+        self, ask: Callable[[], Awaitable[T]], seconds: float = _KEEP, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ask = ask
         self._seconds = seconds
+        self._clock = clock
         self._value: T | None = None
         self._until = 0.0
         self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def get(self) -> T:
         """Return the answer, a fresh one if the last is too old; raises what asking raises."""
-        async with self._lock:
-            if self._value is None or time.monotonic() >= self._until:
-                self._value = await self._ask()
-                self._until = time.monotonic() + self._seconds
+        if self._value is not None and self._clock() < self._until:
+            if self._clock() >= self._until - self._seconds / 2 and (self._fetching is None or self._fetching.done()):
+                self._fetching = asyncio.create_task(self._fetch())
             return self._value
+        async with self._lock:
+            if self._value is None or self._clock() >= self._until:
+                return await self._renewed()
+            return self._value
+
+    async def _fetch(self) -> None:
+        # Who asks when the answer is too old will be told.
+        with contextlib.suppress(PolyfleetError):
+            async with self._lock:
+                await self._renewed()
+
+    async def _renewed(self) -> T:
+        value = self._value = await self._ask()
+        self._until = self._clock() + self._seconds
+        return value
 
     async def get_or(self, default: T) -> T:
         """Return the answer, or the last one or a default if it cannot be had soon."""

@@ -43,6 +43,43 @@ async def test_an_old_answer_is_asked_for_again_and_stands_in_when_it_cannot_be(
         await kept.get()
 
 
+async def test_half_way_a_fresh_answer_is_fetched_while_nobody_waits() -> None:
+    source, now = Source(), 0.0
+    kept = Kept(source.ask, 10.0, lambda: now)
+    assert await kept.get() == 1
+    now = 4.9
+    assert [await kept.get(), source.asked] == [1, 1]
+    now = 5.0
+    assert [await kept.get(), await kept.get()] == [1, 1]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [await kept.get(), source.asked] == [2, 2]
+
+
+async def test_a_fetch_that_fails_is_told_to_who_asks_when_the_answer_is_too_old() -> None:
+    source, now = Source(), 0.0
+    kept = Kept(source.ask, 10.0, lambda: now)
+    assert await kept.get() == 1
+    source.away, now = True, 7.0
+    assert await kept.get() == 1
+    await asyncio.sleep(0)
+    assert [await kept.get(), source.asked] == [1, 2]
+    now = 10.0
+    with pytest.raises(Unavailable, match="it is away"):
+        await kept.get()
+
+
+async def test_who_asks_for_an_answer_that_is_too_old_waits_for_the_fetch_under_way() -> None:
+    source, now = Source(), 0.0
+    kept = Kept(source.ask, 10.0, lambda: now)
+    assert await kept.get() == 1
+    now = 7.0
+    assert await kept.get() == 1
+    now = 11.0
+    assert await asyncio.gather(kept.get(), kept.get()) == [2, 2]
+    assert source.asked == 2
+
+
 async def test_without_any_answer_there_is_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("supervisor.api.context._PATIENCE", 0.001)
     source = Source()
