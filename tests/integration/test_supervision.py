@@ -23,6 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.integration.fleet import Fleet
+from tests.processes import gone
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -322,7 +323,7 @@ def test_agents_are_copies_of_one_process_whose_death_ends_none_of_them_and_hind
     [server] = {psutil.Process(agent["pid"]).ppid() for agent in before.values()}
     assert SERVER in psutil.Process(server).cmdline()
     os.kill(server, signal.SIGKILL)
-    stage.until(lambda: not psutil.pid_exists(server) or psutil.Process(server).status() == psutil.STATUS_ZOMBIE)
+    stage.until(lambda: gone(server))
     stage.kill("sleeper")
     stage.until(lambda: stage.agents()["sleeper"]["incarnation"] > before["sleeper"]["incarnation"])
     stage.until_all_run()

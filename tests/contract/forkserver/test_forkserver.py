@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from actors.forkserver import setup_worker, start_hook
+from tests.processes import gone
 
 #: What the processes here run: it says in a file of its own what it is, and stays.
 SCRIPT = """
@@ -104,7 +105,7 @@ class Node:
         return [json.loads(file.read_text()) for file in sorted(files, key=lambda file: file.stat().st_mtime_ns)]
 
     def first(self) -> dict[str, Any]:
-        """Start a copy and wait until it runs and what started it, and the server, has ended."""
+        """Start a copy and wait until it runs, and the process that started it and the server has ended."""
         started = self.start()
         [copy] = self.reports(1)
         assert started.wait(30) == 0
@@ -128,13 +129,6 @@ def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.02)
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def open_files(pid: int) -> list[str]:
